@@ -1,0 +1,47 @@
+// The CGI response head (RFC 3875 section 6.3) that a worker hands over: checked, because a worker
+// is not trusted, and made ready for the front server. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace pycgid {
+
+class ResponseHead {
+ public:
+  static constexpr std::size_t kMaxBytes = 256 * 1024;
+
+  void clear();
+  // Collects a piece. False when the head grows beyond kMaxBytes.
+  bool append(std::string_view piece);
+  bool empty() const { return text_.empty(); }
+
+  // The head is complete: checks every line ("Name: value\r\n", names are tokens, no CR, LF or NUL
+  // in a value, no hop-by-hop header, one Content-Length at most and that a number, "Status: NNN
+  // text" as the last line, then the empty line). Returns an empty string, or what is wrong.
+  std::string check();
+
+  // --- after check() returned "" ---
+  // What goes to the front, Status as its last line (haproxy#2865), with the empty line.
+  std::string_view text() const { return text_; }
+  int status() const { return status_; }
+  std::optional<std::uint64_t> content_length() const { return content_length_; }
+  // 1xx, 204 and 304 have no body.
+  bool body_allowed() const { return status_ >= 200 && status_ != 204 && status_ != 304; }
+
+ private:
+  std::string text_;
+  int status_ = 0;
+  std::optional<std::uint64_t> content_length_;
+};
+
+// A whole answer of the gateway's own (400, 413, 431, 500, 502, 503, 504): head and a short
+// text/plain body. `retry_after` seconds adds Retry-After when above 0.
+std::string error_response(int status, unsigned retry_after = 0);
+
+// "Not Found" for 404; "" for a code without a phrase.
+std::string_view reason_phrase(int status);
+
+}  // namespace pycgid

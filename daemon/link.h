@@ -1,0 +1,63 @@
+// The wire between master and gateway: messages with descriptors over a SOCK_SEQPACKET pair.
+// The master sends workers and orders, the gateway reports. Neither side ever blocks on it for
+// long: messages are few and small.
+#pragma once
+
+#include "pyhost/unique_fd.h"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace pycgid {
+
+enum class MessageType : std::uint32_t {
+  // master to gateway
+  worker_started,  // worker, pid, pool, generation; text: its name in the log ("blog/2");
+                   // fds: read end of its stdout and stderr
+  worker_ready,    // worker; fds: the gateway's ChannelFds (memory, bell, passing)
+  worker_exited,   // worker; text: how it ended ("exited with status 1")
+  take_over,       // pool, generation: requests go to workers of this generation only; older ones
+                   // end when they are idle. The first one also opens the pool's listeners
+  finish,          // stop accepting, finish what was accepted, then report `drained` and exit
+  log_reopened,    // fds: the log's new descriptor
+  // gateway to master
+  gateway_ready,    // the listeners are watched, messages are read
+  worker_violated,  // worker; text: why. Kill it
+  drained           // everything that was accepted is finished
+};
+
+struct Message {
+  MessageType type{};
+  std::uint32_t worker = 0;
+  std::int32_t pid = 0;
+  std::uint32_t pool = 0;  // index into Settings::pools
+  std::uint32_t generation = 0;
+  std::string text;  // at most 4 KiB
+  std::vector<pyhost::UniqueFd> fds;
+};
+
+class Link {
+ public:
+  enum class Received { message, nothing, closed };
+
+  // A connected pair, CLOEXEC and non-blocking; throws std::system_error.
+  static std::pair<Link, Link> create();
+
+  // Waits up to a second for room. False: the other side is gone or stuck.
+  bool send(const Message& message);
+  // Never blocks.
+  Received receive(Message& message);
+  int fd() const { return socket_.get(); }
+  void close() { socket_.reset(); }
+
+ private:
+  explicit Link(pyhost::UniqueFd socket) : socket_(std::move(socket)) {}
+  pyhost::UniqueFd socket_;
+};
+
+}  // namespace pycgid

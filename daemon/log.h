@@ -1,0 +1,35 @@
+// The error log: one line an event, in the form of CONTRACT.md:
+//   2026-11-22T05:49:44.123Z notice blog/2[4711]: text
+// Control characters are escaped, so that nothing from outside can forge a line. Each line leaves
+// in one write(2). Used by master and gateway, each from its one thread; workers have their lines
+// written by the gateway. A line that cannot be written is dropped.
+#pragma once
+
+#include "daemon/settings.h"
+
+#include <string>
+#include <string_view>
+
+namespace pycgid {
+
+// Who speaks when no object is given: "master" or "gateway"; the pid is taken once, here.
+void set_log_identity(std::string_view name);
+void set_log_level(LogLevel level);
+// Lines go to this descriptor from now on; it is not owned. Default: 2.
+void set_log_fd(int fd);
+int log_fd();
+bool log_enabled(LogLevel level);
+
+void log_error(std::string_view text);
+void log_warning(std::string_view text);
+void log_notice(std::string_view text);
+void log_info(std::string_view text);
+void log_debug(std::string_view text);
+
+// A line about, or from, `object`, for instance "blog/2[4711]".
+void log_line(LogLevel level, std::string_view object, std::string_view text);
+
+// `text` with every control character (and backslash) as \n, \t or \xNN.
+std::string escape_control(std::string_view text);
+
+}  // namespace pycgid

@@ -1,0 +1,2 @@
+# Master, configuration, log.
+target_sources(daemon_core PRIVATE log.cpp link.cpp)

@@ -1,0 +1,85 @@
+// What the administrator asked for, after parsing and range checks: plain values, filled by
+// option_table.cpp alone, read by everybody. Times are milliseconds, sizes bytes.
+// (The namespace is "pycgid" and not "daemon" because <unistd.h> declares a function daemon().)
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pycgid {
+
+using Milliseconds = std::chrono::milliseconds;
+
+enum class Protocol { fastcgi, scgi };
+
+struct Address {
+  enum class Kind { unix_path, unix_abstract, tcp, inherited_fd };
+  Kind kind = Kind::unix_path;
+  Protocol protocol = Protocol::fastcgi;
+  std::string path;        // unix_path, unix_abstract (without the "@")
+  std::string host;        // tcp: an address or "*"
+  std::uint16_t port = 0;  // tcp
+  int fd = -1;             // inherited_fd
+  std::string text;        // as the administrator wrote it, for messages
+};
+
+enum class LogLevel { error, warning, notice, info, debug };
+
+// One application: its sockets, user, workers and limits.
+struct PoolSettings {
+  std::string name;
+  std::string app;
+  std::vector<Address> addresses;
+  unsigned socket_mode = 0660;
+  std::string socket_user;
+  std::string socket_group;
+
+  std::string chdir;
+  std::vector<std::string> pythonpath;
+  std::string mount;
+  bool path_info_from_front = false;
+  std::string python = "python3";
+  std::string venv;
+  std::vector<std::string> env;  // NAME=VALUE
+  bool clear_env = false;
+
+  unsigned processes = 1;
+  unsigned threads = 4;
+
+  std::uint64_t max_queue = 1000;
+  Milliseconds queue_timeout{30'000};
+  std::uint64_t max_params = 256 * 1024;
+  std::uint64_t max_body = std::uint64_t{1} << 30;
+  std::uint64_t body_buffer = 1 << 20;
+  bool request_buffering = true;
+  std::uint64_t response_buffer = 1 << 20;
+  Milliseconds params_timeout{10'000};
+  Milliseconds body_timeout{60'000};
+  Milliseconds send_timeout{60'000};
+  Milliseconds keep_timeout{75'000};
+
+  std::string user;
+  std::string group;
+  std::optional<unsigned> umask;
+  bool allow_root = false;
+  Milliseconds start_timeout{60'000};
+  Milliseconds stop_timeout{30'000};
+};
+
+struct Settings {
+  std::vector<PoolSettings> pools;
+  std::string user;   // the gateway's
+  std::string group;  // the gateway's
+  int backlog = 4096;
+  std::vector<std::string> allow_peer;  // CIDR; empty: everybody
+  std::uint64_t max_connections = 10'000;
+  std::string temp_dir = "/tmp";
+  std::string log = "stderr";
+  LogLevel log_level = LogLevel::notice;
+  std::string libexec_dir;  // where boot.py and the pyhost modules are
+};
+
+}  // namespace pycgid

@@ -1,0 +1,1 @@
+target_sources(pyhost_channel PRIVATE channel.cpp)

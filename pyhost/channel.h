@@ -1,0 +1,252 @@
+// The one door between the gateway and a worker: shared memory with a fixed number of slots, each
+// holding one request and its answer, and a socket pair for descriptors. No Python here.
+//
+//   gateway                            shared memory                           worker
+//   request_area, submit  ----------->  submission ring, slot   ------------>  Intake::try_take
+//   write_body, end_body  ----------->  slot's body ring        ------------>  read_body
+//   peek, consume         <-----------  slot's response ring    <------------  write, publish
+//   release               <-----------  phase done              <------------  finish
+//
+// A slot's life:  free -submit-> queued -try_take-> taken -finish-> done -release-> free
+//                                queued -revoke-> free   (the gateway takes it back)
+// Only the gateway decides who owns a slot: it keeps its own copy of phase and generation. Every
+// value that the worker writes is copied once and then checked. No lock is shared between the
+// processes, every ring has one writer: each side survives the other's kill -9 at any instruction.
+#pragma once
+
+#include "pyhost/unique_fd.h"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <system_error>
+
+namespace pyhost {
+
+inline constexpr std::uint32_t kMaxSlots = 1024;
+inline constexpr std::uint64_t kUnknownLength = ~std::uint64_t{0};
+
+struct ChannelSizes {
+  std::uint32_t slots = 1;                    // 1 to kMaxSlots
+  std::uint32_t request_bytes = 512 * 1024;   // params and an inlined body of one request
+  std::uint32_t body_bytes = 64 * 1024;       // body ring, a power of two
+  std::uint32_t response_bytes = 128 * 1024;  // response ring, a power of two
+};
+
+// One side's descriptors. `memory` is a sealed memfd (it can neither shrink nor grow), `bell` an
+// eventfd by which the worker wakes the gateway, `passing` one end of a SOCK_SEQPACKET pair that
+// carries descriptors and whose hang-up tells that the other side is gone.
+struct ChannelFds {
+  UniqueFd memory;
+  UniqueFd bell;
+  UniqueFd passing;
+};
+
+struct ChannelPair {
+  ChannelFds gateway;
+  ChannelFds worker;
+};
+
+// Makes a channel; all descriptors are CLOEXEC. Called by the master for each worker.
+std::error_code create_channel(const ChannelSizes& sizes, ChannelPair& pair);
+
+enum class BodyMode : std::uint32_t {
+  none,     // there is no body
+  inlined,  // behind the params in the request area
+  ring,     // comes through the body ring; body_bytes is its length or kUnknownLength
+  file      // a descriptor, positioned at 0, comes by pass_file; body_bytes is its length
+};
+
+struct RequestHead {
+  std::uint32_t params_bytes = 0;
+  BodyMode body = BodyMode::none;
+  std::uint64_t body_bytes = 0;
+};
+
+enum class BlockType : std::uint8_t {
+  head = 1,  // a piece of the CGI response head, "Name: value\r\n" lines and the empty line
+  body = 2,  // a piece of the response body
+  file = 3,  // a FileRange; the descriptor was sent before by pass_file
+  end = 4    // the answer is over; one byte: EndKind
+};
+
+enum class EndKind : std::uint8_t {
+  complete = 0,  // everything that the application wanted to send
+  failed = 1     // the application failed; answer 500, or cut the response if it has begun
+};
+
+struct FileRange {
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+};
+
+// A piece of one block of the response. `bytes` points into memory that the worker can change at
+// any time: copy, then judge. A block may come in several pieces.
+struct Block {
+  BlockType type = BlockType::body;
+  std::string_view bytes;
+};
+
+enum class Phase : std::uint8_t { free, queued, taken, done };
+
+class ChannelMap;  // the mapping, see pyhost/internal/channel_map.h
+
+// The gateway's side. One thread. Nothing here blocks, nothing throws after open().
+class GatewayEnd {
+ public:
+  static std::unique_ptr<GatewayEnd> open(ChannelFds fds, std::error_code& error);
+  ~GatewayEnd();
+  GatewayEnd(const GatewayEnd&) = delete;
+  GatewayEnd& operator=(const GatewayEnd&) = delete;
+
+  std::uint32_t slots() const;
+
+  // --- a request; the slot must be free -----------------------------------------------------
+  // Where the params and, directly behind them, an inlined body are to be written.
+  std::span<char> request_area(std::uint32_t slot);
+  // False while the submission ring has no room (a worker that takes nothing any more).
+  bool can_submit() const;
+  // Hands the slot to the worker and wakes a thread of it when one sleeps and none is on its way.
+  void submit(std::uint32_t slot, const RequestHead& head);
+  // Takes a queued request back. False: a thread of the worker has it already.
+  bool revoke(std::uint32_t slot);
+  // Sends a body's descriptor; before submit(). False when the socket has no room or is dead.
+  bool pass_file(std::uint32_t slot, int fd);
+
+  // --- the body ring (BodyMode::ring) ----------------------------------------------------------
+  // Returns how many bytes were taken, at most what fits. `wanted_body` tells, at the next
+  // take_ready, that the worker waits for more; the slot is then reported as ready.
+  std::size_t write_body(std::uint32_t slot, std::string_view bytes);
+  // No more bytes follow. `whole` false: the front broke off; read() raises OSError.
+  void end_body(std::uint32_t slot, bool whole);
+
+  // --- the answer ---------------------------------------------------------------------------
+  // Slots that the worker has touched since the last call, each once, as bits.
+  using ReadySet = std::array<std::uint64_t, kMaxSlots / 64>;
+  // False when none was.
+  bool take_ready(ReadySet& ready);
+
+  enum class Peek { empty, block, violation };
+  // The next piece of the answer. `violation`: the worker wrote nonsense; kill it.
+  Peek peek(std::uint32_t slot, Block& block);
+  // Frees the first `bytes` of the piece that peek gave; a waiting worker is woken.
+  void consume(std::uint32_t slot, std::size_t bytes);
+  // The descriptor that belongs to a `file` block. Empty: a violation.
+  UniqueFd receive_file(std::uint32_t slot);
+
+  // What the worker says; never a phase that cannot follow from ours (nonsense counts as taken).
+  Phase phase(std::uint32_t slot) const;
+  // The front does not want this answer any more: the next write or read of the worker fails.
+  void abort(std::uint32_t slot);
+  // A done slot is free again.
+  void release(std::uint32_t slot);
+
+  // No more requests will come: threads leave park() and the worker ends when it is idle.
+  void stop();
+
+  // --- sleeping -------------------------------------------------------------------------------
+  // Before blocking: returns false when something is ready already. After it: woke().
+  bool prepare_sleep();
+  void woke();
+
+  // Readable when the worker rang; woke() empties it.
+  int bell_fd() const;
+  // Hangs up when the worker is gone.
+  int passing_fd() const;
+
+ private:
+  struct State;
+  explicit GatewayEnd(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// A request that a thread of the worker has taken. Views live until finish(slot).
+struct TakenRequest {
+  std::uint32_t slot = 0;
+  RequestHead head;
+  std::string_view params;
+  std::string_view inlined_body;
+};
+
+// The worker's side, shared by its request threads. Each slot is used by the thread that took it.
+// Functions that block say so; call them without the GIL.
+class WorkerEnd {
+ public:
+  static std::unique_ptr<WorkerEnd> open(ChannelFds fds, std::error_code& error);
+  ~WorkerEnd();
+  WorkerEnd(const WorkerEnd&) = delete;
+  WorkerEnd& operator=(const WorkerEnd&) = delete;
+
+  // --- the body (BodyMode::ring and file) -----------------------------------------------------
+  enum class BodyState { more, end, broken };
+  // Copies what is there, without blocking; 0 does not mean the end, body_state does.
+  std::size_t read_body(std::uint32_t slot, std::span<char> into);
+  // `end` and `broken` only when the ring is empty.
+  BodyState body_state(std::uint32_t slot) const;
+  // Blocks until there is something to read, the body has ended, or the request was aborted.
+  void wait_body(std::uint32_t slot);
+  // The descriptor of a BodyMode::file body; it is there already when the request is taken.
+  UniqueFd receive_file(std::uint32_t slot);
+
+  // --- the answer ---------------------------------------------------------------------------
+  // Writes as much of `bytes` as fits, without blocking, and returns how much. Not seen by the
+  // gateway before publish().
+  std::size_t write(std::uint32_t slot, BlockType type, std::string_view bytes);
+  // Room for an `end` or a `file` block is always kept by write(), so that these do not block.
+  void write_end(std::uint32_t slot, EndKind kind);
+  // Sends a descriptor of a regular file and its range. False: send its bytes yourself.
+  bool write_file(std::uint32_t slot, int fd, const FileRange& range);
+  // Shows all that was written to the gateway and wakes it when it sleeps.
+  void publish(std::uint32_t slot);
+  // Blocks until there is room in the response ring, or the request was aborted.
+  void wait_room(std::uint32_t slot);
+
+  // The front is gone, or the gateway is: nothing that is written will be read.
+  bool aborted(std::uint32_t slot) const;
+  // The slot is the gateway's again, once it has read the answer.
+  void finish(std::uint32_t slot);
+
+  // Blocks until the gateway's end is closed, then fails all waiting calls and stops all Intakes.
+  // For a thread of its own, without Python.
+  void watch_gateway();
+  bool stopping() const;
+  // This process is a fork of the worker, not the worker: it must not answer requests.
+  bool forked() const;
+
+ private:
+  friend class Intake;
+  struct State;
+  explicit WorkerEnd(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// How one request thread gets its work. At most one woken thread at a time is on its way to the
+// GIL (the "gate"): more would only form a convoy (INTERPRETERS.md 2.2). A thread that ends a
+// request calls try_take() at once, with the GIL still held, and parks only when that gives
+// nothing.
+class Intake {
+ public:
+  explicit Intake(WorkerEnd& worker) : worker_(worker) {}
+
+  // Takes the oldest queued request, without blocking. If more are queued and nobody is at the
+  // gate, wakes another thread.
+  std::optional<TakenRequest> try_take();
+
+  // Whether try_take() would probably find something; without the GIL, before asking for it.
+  bool work_waits() const;
+
+  // Blocks, without the GIL, until there may be work (true) or the worker is to end (false).
+  // Returns also when a signal arrives, so that Python's handlers can run.
+  bool park();
+
+ private:
+  WorkerEnd& worker_;
+  bool at_gate_ = false;
+};
+
+}  // namespace pyhost
