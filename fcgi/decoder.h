@@ -3,9 +3,11 @@
 // used by one thread. daemon/gateway/fcgi_connection.cpp is its only caller outside the tests.
 #pragma once
 
+#include "fcgi/pairs.h"
+
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -79,12 +81,71 @@ class Decoder {
   // Live requests: begun and not yet ended.
   std::size_t live() const;
 
-  // Bytes held for assembling; stays within Limits.params per live request plus one record header.
+  // Bytes held for assembling; stays within Limits.params per live request plus one record header
+  // and, while a GET_VALUES is coming in, its content of at most 64 KiB.
   std::size_t buffered() const;
 
-  // (private part is the implementer's)
  private:
+  // What the next bytes of the input are.
+  enum class State : std::uint8_t {
+    header,
+    begin_body,
+    params,
+    get_values,
+    slice,       // content of STDIN or DATA
+    stream_end,  // no byte: a stream record without content is to be reported
+    skip,        // padding, and content that nobody wants
+    failed
+  };
+
+  struct Request {
+    std::uint16_t id;
+    bool params_open;  // these streams have not ended yet
+    bool stdin_open;
+    bool data_open;
+    PairReader pairs;
+  };
+
+  // The steps of the machine return true when `event` is to be returned to the caller; left as it
+  // is, it says need_more.
+  bool step(std::string_view& input, Event& event);
+  bool read_header(std::string_view& input, Event& event);
+  bool start_management_record(Event& event);
+  bool start_begin(Event& event);
+  bool start_request_record(Event& event);
+  bool start_stream(bool open, State content, Event& event);
+  bool read_begin(std::string_view& input, Event& event);
+  bool read_params(std::string_view& input, Event& event);
+  bool read_get_values(std::string_view& input, Event& event);
+  bool read_slice(std::string_view& input, Event& event);
+  bool end_stream(Event& event);
+  bool skip(std::string_view& input);
+
+  bool fail(Event& event, std::string_view reason);
+  void reject(Event& event, int http_status, std::string_view reason);
+  void skip_rest();
+  Request* find(std::uint16_t request_id);
+  const char* take_fixed(std::string_view& input);
+  PairReader::Result take_pair(PairReader& pairs, std::string_view& input, Pair& pair);
+
   Limits limits_;
+  State state_ = State::header;
+
+  // The record that is being read.
+  std::uint8_t type_ = 0;
+  std::uint8_t padding_ = 0;
+  std::uint16_t id_ = 0;
+  std::size_t left_ = 0;        // bytes of its content (of content and padding in skip) to come
+  Request* current_ = nullptr;  // in params, slice and stream_end: its request
+
+  // A header or a BEGIN_REQUEST body, both of 8 bytes, that a border of the input cut.
+  std::array<char, 8> fixed_{};
+  std::size_t fixed_bytes_ = 0;
+
+  // Not sorted: mostly there is one, and the search is one for each record.
+  std::vector<Request> requests_;
+  PairReader values_{0};
+  std::string_view failure_;
 };
 
 }  // namespace fcgi
