@@ -50,12 +50,41 @@ class Decoder {
   // params_end on; its absence is no error.
   bool marked() const { return marked_; }
 
-  std::size_t buffered() const;
+  // Bytes of the variable that a border of the input cut; stays within Limits.params.
+  std::size_t buffered() const { return cut_.size(); }
 
  private:
+  // What the next bytes of the input are.
+  enum class State : std::uint8_t { length, variables, comma, body, surplus, failed };
+
+  // The steps of the machine return true when `event` is to be returned to the caller; left as it
+  // is, it says need_more.
+  bool step(std::string_view& input, Event& event);
+  bool read_length(std::string_view& input, Event& event);
+  bool read_variable(std::string_view& input, Event& event);
+  bool read_comma(std::string_view& input, Event& event);
+  bool read_body(std::string_view& input, Event& event);
+
+  std::size_t variable_size(std::string_view content);
+  bool accept(std::string_view variable, Event& event);
+  bool set_content_length(std::string_view digits);
+  bool fail(Event& event, int http_status, std::string_view reason);
+
   Limits limits_;
-  std::uint64_t content_length_ = 0;
+  State state_ = State::length;
+  bool length_begun_ = false;  // a digit of the netstring's length has come
+  bool has_content_length_ = false;
   bool marked_ = false;
+  std::uint64_t content_length_ = 0;
+  std::uint64_t left_ = 0;  // bytes of the netstring, then of the body, that are to come
+
+  std::string cut_;            // the first bytes of a variable that a border of the input cut
+  bool delivered_ = false;     // cut_ was returned, and the caller may still look at it
+  std::size_t name_size_ = 0;  // of the variable being read, once name_ended_
+  bool name_ended_ = false;
+
+  int failed_status_ = 0;
+  std::string_view failure_;
 };
 
 }  // namespace scgi
