@@ -1,0 +1,85 @@
+// Parsing of listening addresses, see address.h.
+#include "daemon/address.h"
+
+#include "daemon/option_values.h"
+#include "daemon/text.h"
+
+#include <arpa/inet.h>
+#include <array>
+#include <cstdint>
+#include <optional>
+
+namespace pycgid {
+namespace {
+
+constexpr std::string_view kForms =
+    "write unix:/path, unix:@name, HOST:PORT, [V6]:PORT, *:PORT or fd:N";
+
+bool is_ip(int family, const std::string& host) {
+  std::array<unsigned char, 16> bytes{};
+  return inet_pton(family, host.c_str(), bytes.data()) == 1;
+}
+
+std::string parse_unix(std::string_view path, Address& address) {
+  const bool abstract = path.starts_with('@');
+  if (abstract) path.remove_prefix(1);
+  if (path.empty()) return "the name of the socket is missing";
+  if (!abstract && !path.starts_with('/')) return "the path of the socket must begin with \"/\"";
+  if (!abstract && path.ends_with('/')) return "the path is that of a directory";
+  if (path.size() > kMaxSocketPath) {
+    return concat("the path is longer than ", kMaxSocketPath, " bytes");
+  }
+  address.kind = abstract ? Address::Kind::unix_abstract : Address::Kind::unix_path;
+  address.path = path;
+  return {};
+}
+
+std::string parse_fd(std::string_view text, Address& address) {
+  const auto number = parse_number(text);
+  if (!number || *number > 65'535) return "a descriptor is a number";
+  if (*number == 1 || *number == 2) return "descriptors 1 and 2 are standard output and error";
+  address.kind = Address::Kind::inherited_fd;
+  address.fd = static_cast<int>(*number);
+  return {};
+}
+
+std::string check_host(std::string_view host, bool bracketed) {
+  const std::string name(host);
+  if (bracketed) return is_ip(AF_INET6, name) ? "" : concat(quoted(host), " is no IPv6 address");
+  if (host == "*" || host == "localhost" || is_ip(AF_INET, name)) return {};
+  if (is_ip(AF_INET6, name)) return "an IPv6 address stands in brackets: [V6]:PORT";
+  return concat(quoted(host), " is no numeric address; ", kForms);
+}
+
+std::string parse_tcp(std::string_view text, Address& address) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return std::string(kForms);
+  std::string_view host = text.substr(0, colon);
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  if (std::string wrong = check_host(host, bracketed); !wrong.empty()) return wrong;
+  const auto port = parse_number(text.substr(colon + 1));
+  if (!port || *port == 0 || *port > 65'535) return "the port must be between 1 and 65535";
+  address.kind = Address::Kind::tcp;
+  address.host = host;
+  address.port = static_cast<std::uint16_t>(*port);
+  return {};
+}
+
+}  // namespace
+
+std::string parse_address(std::string_view text, Protocol protocol, Address& address) {
+  address = Address{};
+  address.protocol = protocol;
+  address.text = text;
+  if (text.find('\0') != std::string_view::npos) return "it holds a NUL byte";
+  if (text.starts_with("tls:")) return "TLS is not built yet in this version";
+  if (text == "systemd" || text.starts_with("systemd:")) {
+    return "socket activation is not built yet in this version";
+  }
+  if (text.starts_with("unix:")) return parse_unix(text.substr(5), address);
+  if (text.starts_with("fd:")) return parse_fd(text.substr(3), address);
+  return parse_tcp(text, address);
+}
+
+}  // namespace pycgid

@@ -1,0 +1,19 @@
+// Parsing of the addresses that options "fastcgi" and "scgi" take. Pure: nothing is resolved or
+// opened here.
+#pragma once
+
+#include "daemon/settings.h"
+
+#include <string>
+#include <string_view>
+
+namespace pycgid {
+
+// Longest path of a Unix socket: sun_path less the suffix of its temporary name (listener.cpp).
+inline constexpr std::size_t kMaxSocketPath = 96;
+
+// Fills `address` from "unix:/path", "unix:@abstract", "HOST:PORT", "[V6]:PORT", "*:PORT" or
+// "fd:N". Returns what is wrong with it, "" when nothing is.
+std::string parse_address(std::string_view text, Protocol protocol, Address& address);
+
+}  // namespace pycgid

@@ -1,0 +1,156 @@
+// The error log, see log.h.
+#include "daemon/log.h"
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+#include <unistd.h>
+
+namespace pycgid {
+namespace {
+
+// Each process writes its log from one thread; the identity changes once, after fork.
+struct LogState {
+  std::string identity = "pycgid";
+  LogLevel level = LogLevel::notice;
+  int fd = STDERR_FILENO;
+};
+
+LogState& state() {
+  static LogState instance;
+  return instance;
+}
+
+const char* level_name(LogLevel level) {
+  switch (level) {
+    case LogLevel::error:
+      return "error";
+    case LogLevel::warning:
+      return "warning";
+    case LogLevel::notice:
+      return "notice";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::debug:
+      return "debug";
+  }
+  return "error";
+}
+
+std::string timestamp() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  std::tm utc{};
+  gmtime_r(&now.tv_sec, &utc);
+  std::array<char, 32> date{};
+  const std::size_t length = strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+  std::array<char, 8> fraction{};
+  std::snprintf(fraction.data(), fraction.size(), ".%03dZ",
+                static_cast<int>(now.tv_nsec / 1'000'000));
+  return std::string(date.data(), length) + fraction.data();
+}
+
+void append_hex(std::string& into, unsigned char byte) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  into += "\\x";
+  into += kDigits[byte >> 4];
+  into += kDigits[byte & 15];
+}
+
+void append_escaped(std::string& into, char character) {
+  switch (character) {
+    case '\n':
+      into += "\\n";
+      break;
+    case '\t':
+      into += "\\t";
+      break;
+    case '\\':
+      into += "\\\\";
+      break;
+    default:
+      append_hex(into, static_cast<unsigned char>(character));
+  }
+}
+
+// C1 controls (U+0080 to U+009F) steer terminals like the escape character does.
+bool is_c1_control(std::string_view text, std::size_t at) {
+  if (text[at] != '\xc2' || at + 1 == text.size()) return false;
+  const auto next = static_cast<unsigned char>(text[at + 1]);
+  return next >= 0x80 && next <= 0x9f;
+}
+
+bool needs_escape(char character) {
+  const auto byte = static_cast<unsigned char>(character);
+  return byte < 0x20 || byte == 0x7f || character == '\\';
+}
+
+}  // namespace
+
+void set_log_identity(std::string_view name) {
+  state().identity = std::string(name) + "[" + std::to_string(getpid()) + "]";
+}
+
+void set_log_level(LogLevel level) {
+  state().level = level;
+}
+
+void set_log_fd(int fd) {
+  state().fd = fd;
+}
+
+int log_fd() {
+  return state().fd;
+}
+
+bool log_enabled(LogLevel level) {
+  return level <= state().level;
+}
+
+void log_error(std::string_view text) {
+  log_line(LogLevel::error, state().identity, text);
+}
+void log_warning(std::string_view text) {
+  log_line(LogLevel::warning, state().identity, text);
+}
+void log_notice(std::string_view text) {
+  log_line(LogLevel::notice, state().identity, text);
+}
+void log_info(std::string_view text) {
+  log_line(LogLevel::info, state().identity, text);
+}
+void log_debug(std::string_view text) {
+  log_line(LogLevel::debug, state().identity, text);
+}
+
+void log_line(LogLevel level, std::string_view object, std::string_view text) {
+  if (!log_enabled(level)) return;
+  std::string line = timestamp();
+  line += ' ';
+  line += level_name(level);
+  line += ' ';
+  line += escape_control(object);
+  line += ": ";
+  line += escape_control(text);
+  line += '\n';
+  // A full disk or a vanished reader of the log must not stop the service.
+  [[maybe_unused]] const ssize_t written = ::write(state().fd, line.data(), line.size());
+}
+
+std::string escape_control(std::string_view text) {
+  std::string escaped;
+  escaped.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (is_c1_control(text, i)) {
+      append_hex(escaped, static_cast<unsigned char>(text[i]));
+      append_hex(escaped, static_cast<unsigned char>(text[++i]));
+    } else if (needs_escape(text[i])) {
+      append_escaped(escaped, text[i]);
+    } else {
+      escaped += text[i];
+    }
+  }
+  return escaped;
+}
+
+}  // namespace pycgid

@@ -1,0 +1,215 @@
+// The one table of options, see option_table.h.
+#include "daemon/option_table.h"
+
+#include "daemon/address.h"
+#include "daemon/gateway/peer_filter.h"
+#include "daemon/option_setters.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <numeric>
+#include <vector>
+
+namespace pycgid {
+namespace {
+
+constexpr std::uint64_t kKilo = 1ULL << 10;
+constexpr std::uint64_t kMega = 1ULL << 20;
+constexpr std::uint64_t kGiga = 1ULL << 30;
+constexpr OptionRange kAnyTime{1, 365ULL * 86'400'000};
+constexpr OptionRange kAnySize{0, kGiga* kMega};
+
+template <Protocol kProtocol>
+std::string add_address(Settings& settings, std::string_view value, const OptionRow&) {
+  Address address;
+  std::string wrong = parse_address(value, kProtocol, address);
+  if (wrong.empty()) settings.pools.back().addresses.push_back(std::move(address));
+  return wrong;
+}
+
+std::string add_peer(Settings& settings, std::string_view value, const OptionRow&) {
+  if (!PeerFilter().add(value)) return "must be an address or a network like 10.0.0.0/8";
+  settings.allow_peer.emplace_back(value);
+  return {};
+}
+
+std::string set_mount(Settings& settings, std::string_view value, const OptionRow&) {
+  if (!value.empty() && !value.starts_with('/')) return "must begin with \"/\"";
+  while (value.ends_with('/')) value.remove_suffix(1);
+  settings.pools.back().mount = value;
+  return {};
+}
+
+std::string set_path_info(Settings& settings, std::string_view value, const OptionRow&) {
+  if (value != "join" && value != "front") return "must be join or front";
+  settings.pools.back().path_info_from_front = value == "front";
+  return {};
+}
+
+std::string add_env(Settings& settings, std::string_view value, const OptionRow&) {
+  const std::size_t equals = value.find('=');
+  if (equals == 0 || equals == std::string_view::npos) return "must be NAME=VALUE";
+  settings.pools.back().env.emplace_back(value);
+  return {};
+}
+
+std::string set_processes(Settings& settings, std::string_view value, const OptionRow& row) {
+  if (value.find('-') != std::string_view::npos) {
+    return "a range of processes is not built yet in this version";
+  }
+  return set_number<&PoolSettings::processes>(settings, value, row);
+}
+
+// On the command line there is one user, the gateway's and the workers'.
+std::string set_user(Settings& settings, std::string_view value, const OptionRow& row) {
+  settings.user = value;
+  return set_text<&PoolSettings::user>(settings, value, row);
+}
+
+std::string set_group(Settings& settings, std::string_view value, const OptionRow& row) {
+  settings.group = value;
+  return set_text<&PoolSettings::group>(settings, value, row);
+}
+
+std::string set_log(Settings& settings, std::string_view value, const OptionRow& row) {
+  if (value == "syslog" || value.starts_with("syslog:")) {
+    return "syslog is not built yet in this version";
+  }
+  return set_text<&Settings::log>(settings, value, row);
+}
+
+std::string set_log_level(Settings& settings, std::string_view value, const OptionRow&) {
+  const auto level = parse_log_level(value);
+  if (!level) return "must be error, warning, notice, info or debug";
+  settings.log_level = *level;
+  return {};
+}
+
+using P = PoolSettings;
+using S = Settings;
+using Sec = OptionSection;
+
+// clang-format off
+constexpr OptionRow kRows[] = {
+  {"fastcgi", "ADDR", "", Sec::sockets, "listen for FastCGI on unix:/path, unix:@name, HOST:PORT, [V6]:PORT, *:PORT or fd:N", add_address<Protocol::fastcgi>, {}, true},
+  {"scgi", "ADDR", "", Sec::sockets, "listen for SCGI, likewise", add_address<Protocol::scgi>, {}, true},
+  {"socket-mode", "MODE", "0660", Sec::sockets, "permissions of Unix sockets", set_mode<&P::socket_mode>},
+  {"socket-user", "USER", "", Sec::sockets, "owner of Unix sockets; default: that of option user", set_text<&P::socket_user>},
+  {"socket-group", "GROUP", "", Sec::sockets, "group of Unix sockets; default: that of option group", set_text<&P::socket_group>},
+  {"backlog", "N", "4096", Sec::sockets, "connections that may wait for accept", set_number<&S::backlog>, {1, 65'535}},
+  {"allow-peer", "NETWORK", "", Sec::sockets, "TCP peers that may connect; default: all", add_peer, {}, true},
+  {"tls-certificate", "FILE", "", Sec::sockets, ""},
+  {"tls-key", "FILE", "", Sec::sockets, ""},
+  {"tls-client-ca", "FILE", "", Sec::sockets, ""},
+
+  {"app", "APP", "", Sec::application, "the application, same as the argument APP", set_text<&P::app>},
+  {"chdir", "DIR", "", Sec::application, "working directory of the workers, first on sys.path", set_text<&P::chdir>},
+  {"pythonpath", "DIR", "", Sec::application, "put DIR in front of sys.path", append_text<&P::pythonpath>, {}, true},
+  {"mount", "PREFIX", "", Sec::application, "URL prefix that the application lives under", set_mount},
+  {"path-info", "HOW", "join", Sec::application, "front: trust the front server's own SCRIPT_NAME and PATH_INFO", set_path_info},
+  {"python", "FILE", "python3", Sec::application, "interpreter to run, a path or a name in PATH", set_text<&P::python>},
+  {"venv", "DIR", "", Sec::application, "virtual environment; runs DIR/bin/python", set_text<&P::venv>},
+  {"env", "NAME=VALUE", "", Sec::application, "set a variable in the workers' environment", add_env, {}, true},
+  {"clear-env", "", "no", Sec::application, "pass nothing but PATH and option env to the workers", set_flag<&P::clear_env>},
+  {"preload", "", "no", Sec::application, ""},
+  {"warmup", "PATH", "", Sec::application, "", nullptr, {}, true},
+
+  {"processes", "N", "", Sec::interpreters, "worker processes; default: the number of CPUs", set_processes, {1, 1024}},
+  {"interpreters", "N", "1", Sec::interpreters, ""},
+  {"threads", "N", "4", Sec::interpreters, "threads of each process", set_number<&P::threads>, {1, 1000}},
+
+  {"max-connections", "N", "10000", Sec::limits, "connections at a time; more wait for accept", set_number<&S::max_connections>, {1, 1'000'000}},
+  {"max-queue", "N", "1000", Sec::limits, "requests that may wait for a thread; more are answered 503", set_number<&P::max_queue>, {0, 1'000'000}},
+  {"queue-timeout", "TIME", "30s", Sec::limits, "longest wait for a thread; then the answer is 503", set_time<&P::queue_timeout>, kAnyTime},
+  {"max-params", "SIZE", "256K", Sec::limits, "bytes of variables of a request; more are answered 431", set_size<&P::max_params>, {kKilo, 16 * kMega}},
+  {"max-body", "SIZE", "1G", Sec::limits, "bytes of body of a request; more are answered 413", set_size<&P::max_body>, kAnySize},
+  {"body-buffer", "SIZE", "1M", Sec::limits, "bytes of a body kept in memory; the rest goes to a file", set_size<&P::body_buffer>, {0, kGiga}},
+  {"temp-dir", "DIR", "/tmp", Sec::limits, "directory of these temporary files", set_text<&S::temp_dir>},
+  {"request-buffering", "", "yes", Sec::limits, "no: call the application before the body is complete", set_flag<&P::request_buffering>},
+  {"response-buffer", "SIZE", "1M", Sec::limits, "bytes of a response kept for a slow front server", set_size<&P::response_buffer>, {4 * kKilo, kGiga}},
+  {"params-timeout", "TIME", "10s", Sec::limits, "longest pause while variables are read", set_time<&P::params_timeout>, kAnyTime},
+  {"body-timeout", "TIME", "60s", Sec::limits, "longest pause while a body is read", set_time<&P::body_timeout>, kAnyTime},
+  {"send-timeout", "TIME", "60s", Sec::limits, "longest pause while a response is sent", set_time<&P::send_timeout>, kAnyTime},
+  {"keep-timeout", "TIME", "75s", Sec::limits, "longest life of an idle connection", set_time<&P::keep_timeout>, kAnyTime},
+  {"request-timeout", "TIME", "0", Sec::limits, ""},
+  {"slow-request", "TIME", "0", Sec::limits, ""},
+  {"slow-log", "PATH", "", Sec::limits, ""},
+  {"max-requests", "N", "0", Sec::limits, ""},
+  {"max-requests-jitter", "N", "0", Sec::limits, ""},
+  {"max-rss", "SIZE", "0", Sec::limits, ""},
+  {"max-lifetime", "TIME", "0", Sec::limits, ""},
+
+  {"user", "USER", "", Sec::process, "run gateway and workers as USER", set_user},
+  {"group", "GROUP", "", Sec::process, "run them with GROUP; default: the user's groups", set_group},
+  {"umask", "MODE", "", Sec::process, "umask of the workers", set_mode<&P::umask>},
+  {"allow-root", "", "no", Sec::process, "allow workers to run as root", set_flag<&P::allow_root>},
+  {"start-timeout", "TIME", "60s", Sec::process, "longest time that a worker may take to start", set_time<&P::start_timeout>, kAnyTime},
+  {"stop-timeout", "TIME", "30s", Sec::process, "longest time that requests in progress get at the end", set_time<&P::stop_timeout>, kAnyTime},
+  {"nice", "N", "0", Sec::process, ""},
+  {"rlimit-nofile", "N", "", Sec::process, ""},
+  {"rlimit-core", "SIZE", "", Sec::process, ""},
+  {"chroot", "DIR", "", Sec::process, ""},
+  {"daemonize", "", "no", Sec::process, ""},
+  {"pidfile", "PATH", "", Sec::process, ""},
+
+  {"log", "WHERE", "stderr", Sec::logs, "stderr or the path of a file", set_log},
+  {"log-level", "LEVEL", "notice", Sec::logs, "error, warning, notice, info or debug", set_log_level},
+  {"access-log", "WHERE", "off", Sec::logs, ""},
+  {"access-format", "FORMAT", "", Sec::logs, ""},
+  {"rotate-size", "SIZE", "0", Sec::logs, ""},
+
+  {"control", "PATH", "off", Sec::operation, ""},
+  {"debug-params", "", "no", Sec::operation, ""},
+  {"status-path", "PATH", "off", Sec::operation, ""},
+  {"ping-path", "PATH", "off", Sec::operation, ""},
+};
+// clang-format on
+
+// Levenshtein distance: how many letters to insert, drop or change.
+std::size_t distance(std::string_view left, std::string_view right) {
+  std::vector<std::size_t> row(right.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < left.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < right.size(); ++j) {
+      const std::size_t change = diagonal + (left[i] == right[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({change, diagonal + 1, row[j] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::span<const OptionRow> option_rows() {
+  return kRows;
+}
+
+const OptionRow* find_option(std::string_view name) {
+  const auto row = std::ranges::find(kRows, name, &OptionRow::name);
+  return row == std::end(kRows) ? nullptr : row;
+}
+
+std::string_view nearest_option(std::string_view name) {
+  std::string_view nearest;
+  std::size_t least = std::max<std::size_t>(2, name.size() / 3) + 1;
+  for (const OptionRow& row : kRows) {
+    if (row.set == nullptr) continue;
+    const std::size_t steps = distance(name, row.name);
+    if (steps >= least) continue;
+    least = steps;
+    nearest = row.name;
+  }
+  return nearest;
+}
+
+std::string_view section_title(OptionSection section) {
+  constexpr std::array<std::string_view, 7> kTitles{
+      "Sockets", "Application", "Interpreter states", "Limits", "Process", "Logs", "Operation"};
+  return kTitles[static_cast<std::size_t>(section)];
+}
+
+}  // namespace pycgid
