@@ -1,1 +1,8 @@
-target_sources(pyhost_channel PRIVATE channel.cpp)
+target_sources(pyhost_channel PRIVATE
+  channel.cpp
+  channel_gateway.cpp
+  channel_intake.cpp
+  channel_worker.cpp
+  internal/channel_files.cpp
+  internal/channel_fork.cpp
+  internal/channel_map.cpp)

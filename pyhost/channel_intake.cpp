@@ -1,0 +1,90 @@
+// How a request thread of a worker gets its work. Why no wake-up is lost: internal/channel_gate.h.
+#include "pyhost/channel.h"
+#include "pyhost/internal/channel_worker_state.h"
+
+namespace pyhost {
+
+std::optional<std::uint32_t> WorkerEnd::State::pop() {
+  Board& board = map.board();
+  std::uint32_t head = board.queue_head.load();
+  while (head != board.queue_tail.load()) {
+    // The gateway writes over an entry only when the head has left it; then the exchange fails.
+    const std::uint32_t entry = map.queue_entry(head).load(std::memory_order_relaxed);
+    if (board.queue_head.compare_exchange_weak(head, head + 1)) return entry;
+  }
+  return std::nullopt;
+}
+
+bool WorkerEnd::State::claim(std::uint32_t entry) {
+  const std::uint32_t slot = entry_slot(entry);
+  const std::uint16_t generation = entry_generation(entry);
+  if (slot >= slots.size()) return false;
+  std::uint32_t queued = state_word(generation, Phase::queued);
+  const std::uint32_t taken = state_word(generation, Phase::taken);
+  if (map.control(slot).state.compare_exchange_strong(queued, taken)) return true;
+  drop_file(slot, generation);
+  return false;
+}
+
+TakenRequest WorkerEnd::State::begin(std::uint32_t entry) {
+  const std::uint32_t slot = entry_slot(entry);
+  slots[slot] = WorkerSlot();
+  slots[slot].generation = entry_generation(entry);
+
+  TakenRequest request;
+  request.slot = slot;
+  request.head = map.control(slot).head;
+  const auto area = map.request_area(slot);
+  request.params = {area.data(), request.head.params_bytes};
+  if (request.head.body == BodyMode::inlined) {
+    request.inlined_body = {area.data() + request.head.params_bytes,
+                            static_cast<std::size_t>(request.head.body_bytes)};
+  }
+  return request;
+}
+
+void WorkerEnd::State::wake_another() {
+  Gate& gate = map.board().gate;
+  while (work_waits() && gate.anyone_sleeps()) {
+    if (gate.call_one()) return;
+  }
+}
+
+std::optional<TakenRequest> Intake::try_take() {
+  WorkerEnd::State& state = *worker_.state_;
+  if (state.closed.load(std::memory_order_relaxed)) return std::nullopt;
+  while (const auto entry = state.pop()) {
+    if (!state.claim(*entry)) continue;
+    if (at_gate_) state.map.board().gate.leave();
+    at_gate_ = false;
+    state.wake_another();
+    return state.begin(*entry);
+  }
+  return std::nullopt;
+}
+
+bool Intake::work_waits() const {
+  return worker_.state_->work_waits();
+}
+
+bool Intake::park() {
+  WorkerEnd::State& state = *worker_.state_;
+  Gate& gate = state.map.board().gate;
+  gate.begin_sleep();
+  if (at_gate_) gate.leave();
+
+  // A thread that a signal woke may run a handler for long; it is not on its way to the queue.
+  const std::uint32_t calls = gate.calls();
+  at_gate_ =
+      state.work_waits() || state.stopping() || gate.futex_sleep(calls) != FutexWait::interrupted;
+  if (at_gate_) gate.arrive();
+  gate.end_sleep();
+
+  const bool over = state.closed.load() || (state.stopping() && !state.work_waits());
+  if (!over) return true;
+  if (at_gate_) gate.leave();
+  at_gate_ = false;
+  return false;
+}
+
+}  // namespace pyhost

@@ -1,0 +1,213 @@
+// The worker's end of the channel: bodies in, answers out, descriptors both ways. Which request
+// a thread gets is in channel_intake.cpp.
+#include "pyhost/channel.h"
+#include "pyhost/internal/channel_files.h"
+#include "pyhost/internal/channel_worker_state.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <poll.h>
+#include <unistd.h>
+#include <utility>
+
+namespace pyhost {
+
+std::unique_ptr<WorkerEnd> WorkerEnd::open(ChannelFds fds, std::error_code& error) {
+  auto map = ChannelMap::open(fds.memory.get(), error);
+  if (!map) return nullptr;
+  auto state = std::make_unique<State>(std::move(*map), std::move(fds));
+  return std::unique_ptr<WorkerEnd>(new WorkerEnd(std::move(state)));
+}
+
+WorkerEnd::WorkerEnd(std::unique_ptr<State> state) : state_(std::move(state)) {}
+WorkerEnd::~WorkerEnd() = default;
+
+bool WorkerEnd::stopping() const {
+  return state_->stopping();
+}
+bool WorkerEnd::forked() const {
+  return state_->fork_guard.forked();
+}
+bool WorkerEnd::aborted(std::uint32_t slot) const {
+  return state_->aborted(slot);
+}
+
+template <class Condition>
+void WorkerEnd::State::wait(std::uint32_t slot, Condition enough) {
+  SlotControl& control = map.control(slot);
+  for (;;) {
+    // In this order: the gateway stores, then looks at `waiting`, then changes `signal`.
+    const std::uint32_t seen = control.signal.load();
+    control.waiting.store(1);
+    if (enough() || aborted(slot)) break;
+    futex_wait(control.signal, seen);
+  }
+  control.waiting.store(0, std::memory_order_relaxed);
+}
+
+void WorkerEnd::State::mark_ready(std::uint32_t slot) {
+  Board& board = map.board();
+  board.ready[slot / 64].fetch_or(std::uint64_t{1} << slot % 64);
+  if (board.gateway_sleeps.load() == 0 || board.gateway_sleeps.exchange(0) == 0) return;
+  const std::uint64_t one = 1;
+  // Only a counter that is about to overflow refuses it, and that one is readable anyway.
+  [[maybe_unused]] const ssize_t rung = ::write(bell.get(), &one, sizeof one);
+}
+
+// --- the body ----------------------------------------------------------------------------------
+
+std::size_t WorkerEnd::read_body(std::uint32_t slot, std::span<char> into) {
+  WorkerSlot& mine = state_->slots[slot];
+  SlotControl& control = state_->map.control(slot);
+  const Ring ring = state_->map.body_ring(slot);
+  const std::uint32_t there = control.body_tail.load() - mine.body_head;
+  const std::size_t count = std::min<std::size_t>(there, into.size());
+  if (count == 0) return 0;
+  ring.copy_out(mine.body_head, into.first(count));
+  mine.body_head += static_cast<std::uint32_t>(count);
+  control.body_head.store(mine.body_head);
+  if (mine.body_head - mine.body_reported >= ring.size() / 2) {
+    mine.body_reported = mine.body_head;
+    state_->mark_ready(slot);
+  }
+  return count;
+}
+
+WorkerEnd::BodyState WorkerEnd::body_state(std::uint32_t slot) const {
+  const SlotControl& control = state_->map.control(slot);
+  // The end is stored after the last byte, so it has to be read before the tail.
+  const BodyEnd end = control.body_end.load();
+  if (end == BodyEnd::open || control.body_tail.load() != state_->slots[slot].body_head) {
+    return BodyState::more;
+  }
+  return end == BodyEnd::whole ? BodyState::end : BodyState::broken;
+}
+
+void WorkerEnd::wait_body(std::uint32_t slot) {
+  WorkerSlot& mine = state_->slots[slot];
+  const SlotControl& control = state_->map.control(slot);
+  const auto something = [&] {
+    return control.body_tail.load() != mine.body_head || control.body_end.load() != BodyEnd::open;
+  };
+  if (something() || aborted(slot)) return;
+  mine.body_reported = mine.body_head;
+  state_->mark_ready(slot);
+  state_->wait(slot, something);
+}
+
+UniqueFd WorkerEnd::receive_file(std::uint32_t slot) {
+  const std::lock_guard lock(state_->files_mutex);
+  ArrivedFile& file = state_->arrived[slot];
+  const std::uint16_t generation = state_->slots[slot].generation;
+  if (!file.fd || file.generation != generation) state_->collect_files();
+  return file.generation == generation ? std::move(file.fd) : UniqueFd();
+}
+
+// A slot's descriptor is sent before its request is submitted, so one that is newer than the slot
+// is to come; a slot that is free again has not been given to the worker.
+bool WorkerEnd::State::is_stale(std::uint32_t slot, std::uint32_t generation) const {
+  const std::uint32_t word = map.control(slot).state.load();
+  const auto phase = static_cast<Phase>(word & 0xff);
+  const bool over = phase == Phase::free || phase == Phase::done;
+  const auto ahead = static_cast<std::int16_t>(generation - (word >> 8));
+  return ahead < 0 || (ahead == 0 && over);
+}
+
+void WorkerEnd::State::collect_files() {
+  FileTag tag;
+  UniqueFd fd;
+  while (pyhost::receive_file(passing.get(), tag, fd)) {
+    if (!fd || tag.slot >= arrived.size() || is_stale(tag.slot, tag.generation)) continue;
+    arrived[tag.slot] = {tag.generation, std::move(fd)};
+  }
+}
+
+// The gateway took a request back; its descriptor may be here or still in the socket.
+void WorkerEnd::State::drop_file(std::uint32_t slot, std::uint16_t generation) {
+  const std::lock_guard lock(files_mutex);
+  collect_files();
+  if (arrived[slot].generation == generation) arrived[slot].fd.reset();
+}
+
+// --- the answer --------------------------------------------------------------------------------
+
+std::uint32_t WorkerEnd::State::response_free(std::uint32_t slot) const {
+  const std::uint32_t used = slots[slot].response_tail - map.control(slot).response_head.load();
+  return map.sizes().response_bytes - used;
+}
+
+void WorkerEnd::State::put_block(std::uint32_t slot, BlockType type, std::string_view bytes) {
+  WorkerSlot& mine = slots[slot];
+  const Ring ring = map.response_ring(slot);
+  const auto length = static_cast<std::uint32_t>(bytes.size());
+  const std::uint32_t header = block_header(type, length);
+  ring.copy_in(mine.response_tail, {reinterpret_cast<const char*>(&header), sizeof header});
+  ring.copy_in(mine.response_tail + kBlockHeader, bytes);
+  mine.response_tail += block_bytes(length);
+}
+
+std::size_t WorkerEnd::write(std::uint32_t slot, BlockType type, std::string_view bytes) {
+  constexpr std::uint32_t kKept = kEndBlock + kFileBlock + kBlockHeader;
+  const std::uint32_t free = state_->response_free(slot);
+  if (free <= kKept) return 0;
+  const std::uint32_t room = (free - kKept) & ~std::uint32_t{3};
+  const std::size_t taken = std::min<std::size_t>(bytes.size(), room);
+  if (taken > 0) state_->put_block(slot, type, bytes.substr(0, taken));
+  return taken;
+}
+
+void WorkerEnd::write_end(std::uint32_t slot, EndKind kind) {
+  const auto byte = static_cast<char>(kind);
+  if (state_->response_free(slot) >= kEndBlock) {
+    state_->put_block(slot, BlockType::end, {&byte, 1});
+  }
+}
+
+bool WorkerEnd::write_file(std::uint32_t slot, int fd, const FileRange& range) {
+  WorkerSlot& mine = state_->slots[slot];
+  // Room is kept for one, and the gateway takes regular files only.
+  if (mine.file_sent || !is_regular_file(fd)) return false;
+  if (state_->response_free(slot) < kFileBlock + kEndBlock) return false;
+  if (!send_file(state_->passing.get(), {slot, mine.generation}, fd)) return false;
+  mine.file_sent = true;
+  state_->put_block(slot, BlockType::file, {reinterpret_cast<const char*>(&range), sizeof range});
+  return true;
+}
+
+void WorkerEnd::publish(std::uint32_t slot) {
+  WorkerSlot& mine = state_->slots[slot];
+  if (mine.response_shown == mine.response_tail) return;
+  mine.response_shown = mine.response_tail;
+  state_->map.control(slot).response_tail.store(mine.response_tail, std::memory_order_release);
+  state_->mark_ready(slot);
+}
+
+void WorkerEnd::wait_room(std::uint32_t slot) {
+  constexpr std::uint32_t kKept = kEndBlock + kFileBlock + kBlockHeader;
+  if (state_->response_free(slot) >= kKept + 4) return;
+  publish(slot);  // what the gateway cannot see it would never consume
+  const std::uint32_t half = state_->map.sizes().response_bytes / 2;
+  state_->wait(slot, [&] { return state_->response_free(slot) >= half; });
+}
+
+void WorkerEnd::finish(std::uint32_t slot) {
+  publish(slot);
+  const std::uint32_t done = state_word(state_->slots[slot].generation, Phase::done);
+  state_->map.control(slot).state.store(done, std::memory_order_release);
+  state_->mark_ready(slot);
+}
+
+void WorkerEnd::watch_gateway() {
+  pollfd gateway{state_->passing.get(), 0, 0};
+  while (::poll(&gateway, 1, -1) < 0 && errno == EINTR) {
+  }
+  state_->closed.store(true);
+  state_->map.board().gate.call_all();
+  for (std::uint32_t slot = 0; slot < state_->map.sizes().slots; ++slot) {
+    Word& signal = state_->map.control(slot).signal;
+    signal.fetch_add(1);
+    futex_wake(signal, kAllSleepers);
+  }
+}
+
+}  // namespace pyhost

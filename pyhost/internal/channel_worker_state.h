@@ -1,0 +1,82 @@
+// What the worker's end keeps to itself, shared by WorkerEnd and the Intakes of its threads.
+#pragma once
+
+#include "pyhost/channel.h"
+#include "pyhost/internal/channel_fork.h"
+#include "pyhost/internal/channel_map.h"
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace pyhost {
+
+// Belongs to the thread that took the slot.
+struct alignas(kCacheLine) WorkerSlot {
+  std::uint16_t generation = 0;
+  bool file_sent = false;
+  std::uint32_t response_tail = 0;  // with what publish() has not shown yet
+  std::uint32_t response_shown = 0;
+  std::uint32_t body_head = 0;
+  std::uint32_t body_reported = 0;  // body_head when the gateway was last told
+};
+
+// A body's descriptor that arrived while another slot's was looked for.
+struct ArrivedFile {
+  std::uint32_t generation = 0;
+  UniqueFd fd;
+};
+
+struct WorkerEnd::State {
+  State(ChannelMap mapping, ChannelFds fds)
+      : map(std::move(mapping)),
+        bell(std::move(fds.bell)),
+        passing(std::move(fds.passing)),
+        slots(map.sizes().slots),
+        arrived(map.sizes().slots) {}
+
+  // Whether the submission ring has entries; some may have been revoked.
+  bool work_waits() const {
+    const Board& board = map.board();
+    return board.queue_head.load() != board.queue_tail.load();
+  }
+  bool stopping() const { return map.board().stopping.load() != 0 || closed.load(); }
+  bool aborted(std::uint32_t slot) const {
+    return map.control(slot).aborted.load() != 0 || closed.load();
+  }
+
+  // Submission ring: the oldest entry, and whether what it names is still to be had.
+  std::optional<std::uint32_t> pop();
+  bool claim(std::uint32_t entry);
+  TakenRequest begin(std::uint32_t entry);
+  // Wakes threads until one is on its way or nothing waits.
+  void wake_another();
+
+  // Response ring.
+  std::uint32_t response_free(std::uint32_t slot) const;
+  void put_block(std::uint32_t slot, BlockType type, std::string_view bytes);
+  void mark_ready(std::uint32_t slot);
+
+  // Sleeps until `enough` holds or the request is aborted; the gateway changes `signal` after each
+  // store that can make it so.
+  template <class Condition>
+  void wait(std::uint32_t slot, Condition enough);
+
+  // Reads all descriptors off the socket and keeps those that are not stale.
+  void collect_files();
+  void drop_file(std::uint32_t slot, std::uint16_t generation);
+  bool is_stale(std::uint32_t slot, std::uint32_t generation) const;
+
+  ChannelMap map;
+  UniqueFd bell;
+  UniqueFd passing;
+  ForkGuard fork_guard{passing};
+  std::atomic<bool> closed{false};  // the gateway is gone
+  std::vector<WorkerSlot> slots;
+  std::mutex files_mutex;
+  std::vector<ArrivedFile> arrived;  // guarded by files_mutex, one for each slot
+};
+
+}  // namespace pyhost
