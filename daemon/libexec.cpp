@@ -1,0 +1,43 @@
+// Where boot.py and the modules are, see libexec.h.
+#include "daemon/libexec.h"
+
+#include "daemon/startup_error.h"
+#include "daemon/text.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+namespace pycgid {
+
+namespace fs = std::filesystem;
+
+std::string find_libexec_dir() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error).parent_path();
+  for (const fs::path& directory :
+       {program / "pyhost", program.parent_path() / PYCGID_LIBEXEC_SUBDIR,
+        fs::path(PYCGID_LIBEXEC_DIR)}) {
+    if (fs::exists(directory / "boot.py", error)) return directory.string();
+  }
+  fail_start(ExitStatus::system, concat("cannot find boot.py in ", quoted(PYCGID_LIBEXEC_DIR),
+                                        "; the installation is incomplete"));
+}
+
+std::vector<std::string> built_pythons(const std::string& libexec_dir) {
+  constexpr std::string_view kPrefix = "pycgid_host.";
+  constexpr std::string_view kSuffix = ".so";
+  std::vector<std::string> pythons;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(libexec_dir, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) continue;
+    if (name.size() <= kPrefix.size() + kSuffix.size()) continue;
+    pythons.push_back(name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size()));
+  }
+  std::ranges::sort(pythons);
+  return pythons;
+}
+
+}  // namespace pycgid

@@ -1,0 +1,26 @@
+// How a listening socket that cannot be had is reported.
+#pragma once
+
+#include "daemon/settings.h"
+#include "daemon/startup_error.h"
+#include "daemon/text.h"
+
+#include <string>
+#include <string_view>
+
+namespace pycgid {
+
+// `(option "fastcgi")`, for the end of a message.
+inline std::string option_of(const Address& address) {
+  return address.protocol == Protocol::scgi ? "(option \"scgi\")" : "(option \"fastcgi\")";
+}
+
+// Throws StartupError with `why` and, unless it is empty, what to do about it.
+[[noreturn]] inline void cannot_bind(const Address& address, std::string_view why,
+                                     std::string_view advice = {}) {
+  std::string text = concat("cannot bind ", address.text, ": ", why, " ", option_of(address));
+  if (!advice.empty()) text += concat("; ", advice);
+  fail_start(ExitStatus::system, std::move(text));
+}
+
+}  // namespace pycgid

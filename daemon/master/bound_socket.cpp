@@ -1,0 +1,164 @@
+// The listening sockets, see bound_socket.h.
+#include "daemon/master/bound_socket.h"
+
+#include "daemon/log.h"
+#include "daemon/master/bind_error.h"
+#include "daemon/master/unix_socket.h"
+#include "daemon/startup_error.h"
+#include "daemon/text.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <fstream>
+#include <memory>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace pycgid {
+namespace {
+
+[[noreturn]] void cannot_bind_tcp(const Address& address, int error) {
+  const bool low_port = error == EACCES && address.port < 1024;
+  cannot_bind(address, reason(error), low_port ? "ports below 1024 need root" : "");
+}
+
+using AddressInfo = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
+
+AddressInfo numeric_address(const Address& address, const char* host) {
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int error = getaddrinfo(host, std::to_string(address.port).c_str(), &hints, &found);
+  if (error != 0) cannot_bind(address, gai_strerror(error));
+  return {found, freeaddrinfo};
+}
+
+// Empty when the kernel does not know the address family.
+pyhost::UniqueFd bind_tcp(const Address& address, const char* host, bool dual_stack) {
+  const AddressInfo where = numeric_address(address, host);
+  pyhost::UniqueFd fd(::socket(where->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd && errno == EAFNOSUPPORT) return fd;
+  if (!fd) cannot_bind_tcp(address, errno);
+  const int yes = 1;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  if (where->ai_family == AF_INET6) {
+    const int v6_only = dual_stack ? 0 : 1;
+    setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only);
+  }
+  if (::bind(fd.get(), where->ai_addr, where->ai_addrlen) != 0) cannot_bind_tcp(address, errno);
+  return fd;
+}
+
+pyhost::UniqueFd listen_tcp(const Address& address, int backlog) {
+  const bool any = address.host == "*";
+  const std::string host = any ? "::" : address.host == "localhost" ? "127.0.0.1" : address.host;
+  pyhost::UniqueFd fd = bind_tcp(address, host.c_str(), any);
+  // A kernel without IPv6 still has all of IPv4.
+  if (!fd && any) fd = bind_tcp(address, "0.0.0.0", false);
+  if (!fd) cannot_bind_tcp(address, EAFNOSUPPORT);
+  if (::listen(fd.get(), backlog) != 0) cannot_bind_tcp(address, errno);
+  return fd;
+}
+
+bool is_listening_stream(int fd) {
+  int listening = 0;
+  int type = 0;
+  socklen_t size = sizeof listening;
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0) return false;
+  size = sizeof type;
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return false;
+  sockaddr_storage peer{};
+  size = sizeof peer;
+  // ENOTCONN from getpeername is how the specification tells a listening socket.
+  const bool connected = getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+  return listening != 0 && type == SOCK_STREAM && !connected && errno == ENOTCONN;
+}
+
+// Moves an inherited socket out of the way of 0, 1 and 2 and makes it CLOEXEC.
+pyhost::UniqueFd adopt(const Address& address) {
+  if (!is_listening_stream(address.fd)) {
+    fail_start(ExitStatus::usage,
+               concat("cannot use ", address.text, ": it is not a listening stream socket ",
+                      option_of(address)));
+  }
+  pyhost::UniqueFd fd(fcntl(address.fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  if (!fd) cannot_bind(address, reason(errno));
+  fcntl(fd.get(), F_SETFL, fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
+  pyhost::UniqueFd original(address.fd);
+  if (address.fd == STDIN_FILENO) {
+    const pyhost::UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    ::dup2(null.get(), original.release());
+  }
+  return fd;
+}
+
+int usable_backlog(int wanted) {
+  std::ifstream file("/proc/sys/net/core/somaxconn");
+  int most = wanted;
+  if (!(file >> most) || wanted <= most) return wanted;
+  log_notice(concat("backlog ", wanted, " is more than net.core.somaxconn allows, using ", most));
+  return most;
+}
+
+pyhost::UniqueFd listen_on(const Address& address, const PoolSettings& pool, int backlog) {
+  switch (address.kind) {
+    case Address::Kind::inherited_fd:
+      return adopt(address);
+    case Address::Kind::tcp:
+      return listen_tcp(address, backlog);
+    case Address::Kind::unix_abstract:
+      return listen_unix_abstract(address, backlog);
+    case Address::Kind::unix_path:
+      break;
+  }
+  return listen_unix_path(address, pool, backlog);
+}
+
+// spawn-fcgi and mod_fcgid hand the socket over as descriptor 0.
+std::vector<Address> addresses_of(const PoolSettings& pool) {
+  if (!pool.addresses.empty()) return pool.addresses;
+  if (!is_listening_stream(STDIN_FILENO)) {
+    fail_start(ExitStatus::usage,
+               "no socket to listen on: descriptor 0 is not a listening socket; give option "
+               "\"fastcgi\" or \"scgi\", for instance --fastcgi unix:/run/pycgid.sock");
+  }
+  Address address;
+  address.kind = Address::Kind::inherited_fd;
+  address.fd = STDIN_FILENO;
+  address.text = "fd:0";
+  return {address};
+}
+
+}  // namespace
+
+BoundSocket::BoundSocket(pyhost::UniqueFd fd, const Address& address, std::uint32_t pool)
+    : fd_(std::move(fd)), address_(address), pool_(pool) {
+  struct stat status {};
+  if (address.kind != Address::Kind::unix_path) return;
+  if (::lstat(address.path.c_str(), &status) != 0) return;
+  device_ = status.st_dev;
+  inode_ = status.st_ino;
+}
+
+BoundSocket::~BoundSocket() {
+  if (!fd_ || inode_ == 0) return;
+  struct stat status {};
+  if (::lstat(address_.path.c_str(), &status) != 0) return;
+  if (status.st_dev == device_ && status.st_ino == inode_) ::unlink(address_.path.c_str());
+}
+
+std::vector<BoundSocket> bind_all(const Settings& settings) {
+  const int backlog = usable_backlog(settings.backlog);
+  std::vector<BoundSocket> sockets;
+  for (std::uint32_t pool = 0; pool < settings.pools.size(); ++pool) {
+    for (const Address& address : addresses_of(settings.pools[pool])) {
+      sockets.emplace_back(listen_on(address, settings.pools[pool], backlog), address, pool);
+    }
+  }
+  return sockets;
+}
+
+}  // namespace pycgid

@@ -1,0 +1,19 @@
+// Listening Unix sockets: made under a temporary name with their final owner and permissions, and
+// only then renamed, so that a path never stands there with other rights.
+#pragma once
+
+#include "daemon/settings.h"
+#include "pyhost/unique_fd.h"
+
+namespace pycgid {
+
+// Binds and listens; replaces a stale socket, refuses a live one and any other file. Throws
+// StartupError.
+pyhost::UniqueFd listen_unix_path(const Address& address, const PoolSettings& pool, int backlog);
+pyhost::UniqueFd listen_unix_abstract(const Address& address, int backlog);
+
+// Whether the path could be bound: its directory, and what stands there now. A live socket is
+// fine: it is probably that of the running daemon. Throws StartupError.
+void check_socket_path(const Address& address);
+
+}  // namespace pycgid
