@@ -1,0 +1,122 @@
+#!/usr/bin/python3
+"""Checks that the source keeps to the house of DESIGN.md: who may include what, and sizes.
+
+usage: check_layers.py ROOT
+Prints one line for each breach and exits 1 if there is any.
+"""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+
+ROOMS = ("fcgi", "scgi", "pyhost", "daemon", "tests")
+
+# What a room may include of the project. The leaves know nobody; the daemon knows all, but of
+# pyhost only the door between the two.
+MAY_INCLUDE = {
+    "fcgi": r"fcgi/",
+    "scgi": r"scgi/",
+    "pyhost": r"pyhost/",
+    "daemon": r"daemon/|fcgi/|scgi/|pyhost/(channel|params|unique_fd)\.h$",
+    "tests": r"",
+}
+
+# Libraries of which one room alone may know.
+LIBRARIES = {
+    r"(Python|structmember|pythread)\.h$|cpython/|internal/pycore": "pyhost",
+    r"boost/|openssl/": "daemon",
+    r"fastcgi\.h$|fcgi(app|misc|os|_stdio|_config)?\.h$": "fcgi",
+}
+
+MAX_FILE = 400
+MAX_FUNCTION = 40
+MAX_SWITCH = 70
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+FUNCTION = re.compile(r"(?!(namespace|class|struct|union|enum|extern|using|return)\b)[\w~].*\(")
+
+
+def sources(root, *patterns):
+    """Files of the house itself, not what a build or a test run left there."""
+    for place in (*ROOMS, "contrib", "man"):
+        for pattern in patterns:
+            for path in sorted((root / place).rglob(pattern)):
+                if path.is_file() and not {"corpus", "__pycache__"} & set(path.parts):
+                    yield path
+
+
+def include_breaches(room, lines):
+    for number, line in enumerate(lines, 1):
+        found = INCLUDE.match(line)
+        if not found:
+            continue
+        quote, header = found.groups()
+        for pattern, owner in LIBRARIES.items():
+            if quote == "<" and re.match(pattern, header) and room != owner:
+                yield number, f"<{header}> belongs to {owner}/ alone"
+        if quote == '"' and header.partition("/")[0] not in ROOMS:
+            yield number, f'"{header}" is not named from the root of the project'
+        elif quote == '"' and not re.match(MAY_INCLUDE[room], header):
+            yield number, f'{room}/ may not include "{header}"'
+
+
+def function_breaches(lines):
+    """Long functions of formatted C++: what opens at the margin ends with a brace at the margin."""
+    start = None
+    for number, line in enumerate(lines, 1):
+        if FUNCTION.match(line) and not line.endswith((";", "}")):
+            start = number
+        elif start and line.startswith("}"):
+            body = lines[start - 1 : number]
+            limit = MAX_SWITCH if any("switch (" in part for part in body) else MAX_FUNCTION
+            if len(body) > limit:
+                yield start, f"a function of {len(body)} lines"
+            start = None
+        elif start and line.endswith(";") and not any(
+            part.endswith("{") for part in lines[start - 1 : number]
+        ):
+            start = None  # a declaration over several lines
+
+
+def python_breaches(text):
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            length = node.end_lineno - node.lineno + 1
+            if length > MAX_FUNCTION:
+                yield node.lineno, f"{node.name}() has {length} lines"
+
+
+def file_breaches(path, room):
+    text = path.read_text()
+    lines = text.splitlines()
+    if len(lines) > MAX_FILE:
+        yield len(lines), f"more than {MAX_FILE} lines"
+    if path.suffix in (".h", ".cpp"):
+        yield from include_breaches(room, lines)
+        yield from function_breaches(lines)
+    elif path.suffix == ".py" or text.startswith("#!/usr/bin/python3"):
+        yield from python_breaches(text)
+
+
+def breaches(root):
+    for path in sources(root, "*"):
+        place = path.relative_to(root)
+        if path.suffix in (".h", ".cpp", ".py", ".cmake", ".txt", ".conf", ""):
+            for number, what in file_breaches(path, place.parts[0]):
+                yield f"{place}:{number}: {what}"
+
+
+def main():
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 64
+    found = list(breaches(Path(sys.argv[1])))
+    print(*found, sep="\n", end="\n" if found else "")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
