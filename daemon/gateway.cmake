@@ -1,4 +1,20 @@
 # The gateway.
 target_sources(daemon_core PRIVATE
-  gateway/cgi_request.cpp gateway/body_store.cpp gateway/response_head.cpp gateway/timer_wheel.cpp
-  gateway/peer_filter.cpp)
+  gateway/acceptor.cpp
+  gateway/body_store.cpp
+  gateway/cgi_request.cpp
+  gateway/connection.cpp
+  gateway/dispatcher.cpp
+  gateway/event_loop.cpp
+  gateway/exchange.cpp
+  gateway/fcgi_connection.cpp
+  gateway/gateway.cpp
+  gateway/output_queue.cpp
+  gateway/peer_filter.cpp
+  gateway/poller.cpp
+  gateway/reply.cpp
+  gateway/response_head.cpp
+  gateway/scgi_connection.cpp
+  gateway/timer_wheel.cpp
+  gateway/worker.cpp
+  gateway/worker_output.cpp)

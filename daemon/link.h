@@ -37,8 +37,8 @@ struct Message {
   std::int32_t pid = 0;
   std::uint32_t pool = 0;  // index into Settings::pools
   std::uint32_t generation = 0;
-  std::string text;  // at most 4 KiB
-  std::vector<pyhost::UniqueFd> fds;
+  std::string text{};  // at most 4 KiB
+  std::vector<pyhost::UniqueFd> fds{};
 };
 
 class Link {

@@ -1,0 +1,74 @@
+#include "daemon/gateway/acceptor.h"
+
+#include "daemon/log.h"
+
+#include <cerrno>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <utility>
+
+namespace pycgid {
+namespace {
+
+constexpr int kAcceptsPerTurn = 64;
+
+bool is_shortage(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+}  // namespace
+
+Acceptor::Acceptor(ListeningSocket listener, Poller& poller, const PeerFilter& peers,
+                   AcceptorOwner& owner)
+    : listener_(std::move(listener)), poller_(poller), peers_(peers), owner_(owner) {}
+
+Acceptor::~Acceptor() {
+  pause();
+}
+
+void Acceptor::open() {
+  if (std::exchange(open_, true)) return;
+  poller_.add(listener_.fd.get(), EPOLLIN, *this);
+}
+
+void Acceptor::pause() {
+  if (!std::exchange(open_, false)) return;
+  poller_.remove(listener_.fd.get());
+}
+
+void Acceptor::on_events(std::uint32_t) {
+  for (int i = 0; i < kAcceptsPerTurn && open_; ++i) {
+    if (!accept_one()) return;
+  }
+}
+
+void Acceptor::accept_backlog() {
+  while (owner_.has_room() && accept_one()) {
+  }
+}
+
+bool Acceptor::accept_one() {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  pyhost::UniqueFd socket(::accept4(listener_.fd.get(), reinterpret_cast<sockaddr*>(&peer), &size,
+                                    SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!socket) {
+    if (is_shortage(errno)) owner_.starved(errno);
+    return errno == EINTR || errno == ECONNABORTED;
+  }
+  if (!peers_.allows(peer)) {
+    log_notice("refused a connection from " + peer_name(peer) + " on " + listener_.text +
+               " (option \"allow-peer\" or FCGI_WEB_SERVER_ADDRS)");
+    return true;
+  }
+  if (peer.ss_family != AF_UNIX) {
+    const int on = 1;
+    ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  }
+  owner_.accepted(listener_, std::move(socket), peer_name(peer));
+  return true;
+}
+
+}  // namespace pycgid

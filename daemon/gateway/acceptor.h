@@ -1,0 +1,49 @@
+// Accepts connections from one listening socket.
+#pragma once
+
+#include "daemon/gateway/gateway.h"
+#include "daemon/gateway/peer_filter.h"
+#include "daemon/gateway/poller.h"
+
+#include <string>
+
+namespace pycgid {
+
+class AcceptorOwner {
+ public:
+  virtual void accepted(const ListeningSocket& listener, pyhost::UniqueFd socket,
+                        std::string peer) = 0;
+  // May one more connection be accepted?
+  virtual bool has_room() const = 0;
+  // accept(2) failed for want of descriptors or memory: no acceptor can go on for the moment.
+  virtual void starved(int error) = 0;
+
+ protected:
+  ~AcceptorOwner() = default;
+};
+
+class Acceptor final : public Watched {
+ public:
+  Acceptor(ListeningSocket listener, Poller& poller, const PeerFilter& peers, AcceptorOwner& owner);
+  ~Acceptor();
+
+  const ListeningSocket& listener() const { return listener_; }
+  void open();
+  // Stops watching; connections wait in the kernel's backlog.
+  void pause();
+  // Accepts everything that waits in the backlog.
+  void accept_backlog();
+
+ private:
+  void on_events(std::uint32_t events) override;
+  // False when there is nothing more to accept for now.
+  bool accept_one();
+
+  ListeningSocket listener_;
+  Poller& poller_;
+  const PeerFilter& peers_;
+  AcceptorOwner& owner_;
+  bool open_ = false;
+};
+
+}  // namespace pycgid

@@ -1,0 +1,264 @@
+#include "daemon/gateway/connection.h"
+
+#include "daemon/log.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <utility>
+
+namespace pycgid {
+namespace {
+
+// Reads in a row before others get their turn.
+constexpr int kReadsPerTurn = 4;
+// How long a front that we have answered and closed may go on sending.
+constexpr Milliseconds kLingerTimeout{30'000};
+constexpr Milliseconds kFirstRequestWhenFinishing{1'000};
+
+}  // namespace
+
+Connection::Connection(const ExchangeContext& context, ConnectionOwner& owner,
+                       pyhost::UniqueFd socket, std::string peer)
+    : context_(context),
+      owner_(owner),
+      socket_(std::move(socket)),
+      peer_(std::move(peer)),
+      last_read_(context.loop.now()),
+      last_sent_(context.loop.now()) {}
+
+Connection::~Connection() = default;
+
+void Connection::start() {
+  update_deadline();
+  read();
+}
+
+// --- reading ------------------------------------------------------------------------------------
+
+void Connection::on_events(std::uint32_t events) {
+  if (dead_) return;
+  if ((events & EPOLLERR) != 0) return fail("");
+  if ((events & EPOLLIN) != 0 && !eof_) read();
+  if (dead_) return;
+  if ((events & EPOLLHUP) != 0) return on_eof(true);
+  if ((events & EPOLLOUT) != 0) flush();
+}
+
+void Connection::read() {
+  const std::span<char> buffer = loop().read_buffer();
+  for (int i = 0; i < kReadsPerTurn && !dead_ && !eof_; ++i) {
+    const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (count == 0) return on_eof(false);
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN && errno != EWOULDBLOCK) fail("");
+      return;
+    }
+    last_read_ = loop().now();
+    const auto size = static_cast<std::size_t>(count);
+    if (!lingering_) on_bytes({buffer.data(), size});
+    if (size < buffer.size()) return;
+  }
+}
+
+void Connection::on_eof(bool whole_connection) {
+  if (eof_ && !whole_connection) return;
+  eof_ = true;
+  if (lingering_ || whole_connection || !survives_eof()) return fail("");
+  update_events();
+}
+
+// --- sending ------------------------------------------------------------------------------------
+
+void Connection::output_added() {
+  if (std::exchange(flush_asked_, true)) return;
+  owner_.flush_later(*this);
+}
+
+void Connection::flush() {
+  flush_asked_ = false;
+  if (dead_) return;
+  const std::uint64_t before = output_.total_sent();
+  const auto result = output_.flush(socket_.get());
+  if (output_.total_sent() != before) last_sent_ = loop().now();
+  if (result == OutputQueue::Flushed::broken) return fail("");
+  if (result == OutputQueue::Flushed::short_file) {
+    return fail("a file became shorter while it was sent");
+  }
+  blocked_ = result == OutputQueue::Flushed::blocked;
+  if (!blocked_) return on_sent_all();
+  watch();
+  update_events();
+  update_deadline();
+  if (output_.pending() * 2 <= context_.pool.response_buffer) on_sent_all();
+}
+
+// There is room again for those who wait for it; what they add is flushed in this turn, too.
+void Connection::on_sent_all() {
+  for (std::size_t i = 0; i < exchanges_.size() && !dead_; ++i) {
+    const std::size_t count = exchanges_.size();
+    exchanges_[i]->room_made();
+    if (exchanges_.size() < count) --i;
+  }
+  if (dead_ || blocked_ || output_.pending() > 0) return;
+  update_events();
+  if (close_when_sent_ && exchanges_.empty()) {
+    return input_used_up_ || eof_ ? close() : drain_and_close();
+  }
+  close_if_idle();
+}
+
+// --- ending -------------------------------------------------------------------------------------
+
+void Connection::close_when_sent(bool input_used_up) {
+  close_when_sent_ = true;
+  input_used_up_ = input_used_up;
+  output_added();
+}
+
+void Connection::reset_when_sent() {
+  reset_ = true;
+  close_when_sent(true);
+}
+
+// A close with unread input resets the connection, and the answer might be lost with it (S8).
+void Connection::drain_and_close() {
+  if (std::exchange(lingering_, true)) return;
+  ::shutdown(socket_.get(), SHUT_WR);
+  last_read_ = loop().now();
+  watch();
+  update_deadline();
+}
+
+void Connection::close_if_idle() {
+  if (dead_ || lingering_ || !owner_.finishing() || !exchanges_.empty() || pending() > 0) return;
+  if (had_request_)
+    close_when_sent(true);
+  else
+    update_deadline();
+}
+
+void Connection::fail(std::string_view why) {
+  if (dead_) return;
+  if (!why.empty()) {
+    log_line(LogLevel::warning, context_.pool.name,
+             "connection from " + peer_ + " closed: " + std::string(why));
+  }
+  close();
+}
+
+void Connection::close() {
+  if (std::exchange(dead_, true)) return;
+  exchanges_.clear();
+  cancel();
+  if (reset_) {
+    const linger no_linger{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &no_linger, sizeof no_linger);
+  }
+  socket_.reset();
+  if (UnwatchedHook::is_linked()) UnwatchedHook::unlink();
+  owner_.closed(*this);
+}
+
+// --- exchanges ----------------------------------------------------------------------------------
+
+Exchange& Connection::add_exchange(std::uint16_t fcgi_id, Exchange::Role role) {
+  had_request_ = true;
+  exchanges_.push_back(std::make_unique<Exchange>(context_, *this, fcgi_id, role));
+  update_deadline();
+  return *exchanges_.back();
+}
+
+void Connection::remove_exchange(Exchange& exchange) {
+  std::erase_if(exchanges_, [&](const auto& entry) { return entry.get() == &exchange; });
+  update_deadline();
+}
+
+// --- watching -----------------------------------------------------------------------------------
+
+void Connection::watch() {
+  if (dead_ || watched_) return;
+  if (UnwatchedHook::is_linked()) UnwatchedHook::unlink();
+  events_ = eof_ ? 0U : static_cast<std::uint32_t>(EPOLLIN);
+  if (blocked_) events_ |= EPOLLOUT;
+  watched_ = loop().poller().add(socket_.get(), events_, *this);
+  if (!watched_) fail("the kernel watches no more sockets (fs.epoll.max_user_watches)");
+}
+
+void Connection::update_events() {
+  if (!watched_ || dead_) return;
+  std::uint32_t wanted = eof_ ? 0U : static_cast<std::uint32_t>(EPOLLIN);
+  if (blocked_) wanted |= EPOLLOUT;
+  if (wanted == events_) return;
+  events_ = wanted;
+  loop().poller().modify(socket_.get(), events_, *this);
+}
+
+// --- deadlines ----------------------------------------------------------------------------------
+
+Clock::time_point Connection::exchange_deadline(const Exchange& exchange) const {
+  switch (exchange.input()) {
+    case Exchange::Input::params:
+      return exchange.last_input() + context_.pool.params_timeout;
+    case Exchange::Input::body:
+      return exchange.last_input() + context_.pool.body_timeout;
+    case Exchange::Input::ended:
+      break;
+  }
+  return Clock::time_point::max();
+}
+
+Clock::time_point Connection::next_deadline() const {
+  if (lingering_) return last_read_ + kLingerTimeout;
+  auto next = Clock::time_point::max();
+  if (blocked_) next = last_sent_ + context_.pool.send_timeout;
+  for (const auto& exchange : exchanges_) next = std::min(next, exchange_deadline(*exchange));
+  if (!exchanges_.empty() || blocked_) return next;
+  const auto idle = std::max(last_read_, last_sent_);
+  if (had_request_) return idle + context_.pool.keep_timeout;
+  const auto patience = context_.pool.params_timeout;
+  return idle + (owner_.finishing() ? std::min(patience, kFirstRequestWhenFinishing) : patience);
+}
+
+// A timer that fires early costs one look; moving it at each read would cost more.
+void Connection::update_deadline() {
+  if (dead_) return;
+  const auto next = next_deadline();
+  if (next == Clock::time_point::max()) return;
+  if (armed() && armed_for_ <= next) return;
+  armed_for_ = next;
+  loop().timers().set(*this, next);
+}
+
+void Connection::on_timer() {
+  const auto now = loop().now();
+  if (next_deadline() > now) return update_deadline();
+  if (lingering_) return close();
+  if (blocked_ && last_sent_ + context_.pool.send_timeout <= now) {
+    return fail("it took nothing for option \"send-timeout\"");
+  }
+  if (!check_exchange_deadlines()) return update_deadline();
+  if (exchanges_.empty()) {
+    if (had_request_) return close_when_sent(true);
+    fail("it sent no request within option \"params-timeout\"");
+  }
+}
+
+// Ends the requests whose input does not come. True: there was none such.
+bool Connection::check_exchange_deadlines() {
+  const auto now = loop().now();
+  for (std::size_t i = 0; i < exchanges_.size(); ++i) {
+    Exchange& exchange = *exchanges_[i];
+    if (exchange_deadline(exchange) > now) continue;
+    const bool params = exchange.input() == Exchange::Input::params;
+    exchange.refuse(408, params ? "nothing came for option \"params-timeout\""
+                                : "nothing came for option \"body-timeout\"");
+    close_when_sent(false);
+    return false;
+  }
+  return true;
+}
+
+}  // namespace pycgid

@@ -1,0 +1,193 @@
+#include "daemon/gateway/dispatcher.h"
+
+#include "daemon/log.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <random>
+
+namespace pycgid {
+namespace {
+
+// A request that was handed ahead and found no thread for this long goes to a worker that gets on.
+constexpr std::chrono::milliseconds kStale{3};
+
+std::string random_prefix() {
+  std::array<char, 16> text;
+  std::snprintf(text.data(), text.size(), "%06x-", std::random_device{}() & 0xffffffU);
+  return text.data();
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(EventLoop& loop, const PoolSettings& pool, OnViolation on_violation)
+    : loop_(loop),
+      pool_(pool),
+      on_violation_(std::move(on_violation)),
+      id_prefix_(random_prefix()) {}
+
+Dispatcher::~Dispatcher() {
+  queue_.clear();
+}
+
+std::string Dispatcher::next_request_id() {
+  return id_prefix_ + std::to_string(++id_count_);
+}
+
+// --- requests -----------------------------------------------------------------------------------
+
+bool Dispatcher::enqueue(Exchange& exchange) {
+  if (full()) return false;
+  queue_.push_back(exchange);
+  ++waiting_;
+  exchange.queued();
+  return true;
+}
+
+// What was handed ahead waits as well, and a request for which a thread is idle does not.
+bool Dispatcher::full() const {
+  std::size_t ahead = 0;
+  std::size_t idle = 0;
+  for (const auto& worker : workers_) {
+    if (worker->info().generation != generation_ || !worker->has_room()) continue;
+    ahead += worker->ahead();
+    idle += worker->idle_threads();
+  }
+  return idle <= waiting_ && waiting_ + ahead >= pool_.max_queue;
+}
+
+void Dispatcher::withdraw(Exchange& exchange) {
+  if (!exchange.is_linked()) return;
+  queue_.erase(queue_.iterator_to(exchange));
+  --waiting_;
+}
+
+void Dispatcher::requeue(const std::vector<Exchange*>& taken_back) {
+  for (auto exchange = taken_back.rbegin(); exchange != taken_back.rend(); ++exchange) {
+    queue_.push_front(**exchange);
+    ++waiting_;
+  }
+}
+
+// --- workers ------------------------------------------------------------------------------------
+
+void Dispatcher::add_worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel) {
+  workers_.push_back(std::make_unique<Worker>(std::move(info), std::move(channel), loop_, *this));
+}
+
+void Dispatcher::worker_exited(std::uint32_t id) {
+  for (const auto& worker : workers_) {
+    if (worker->info().id == id && !worker->lost()) worker_hung_up(*worker);
+  }
+}
+
+void Dispatcher::take_over(std::uint32_t generation) {
+  generation_ = generation;
+  for (const auto& worker : workers_) {
+    if (worker->info().generation >= generation || worker->lost()) continue;
+    requeue(worker->abandon_untaken());
+    worker->retire();
+  }
+}
+
+void Dispatcher::retire_all() {
+  for (const auto& worker : workers_) {
+    if (!worker->lost()) worker->retire();
+  }
+}
+
+void Dispatcher::worker_violated(Worker& worker, std::string_view why) {
+  if (worker.lost()) return;
+  log_line(LogLevel::error, worker.info().name,
+           std::string("is killed: ").append(why).append(" (shared memory)"));
+  on_violation_(worker.info().id, why);
+  bury(worker);
+}
+
+// What it had answered before it ended still counts.
+void Dispatcher::worker_hung_up(Worker& worker) {
+  worker.collect();
+  if (!worker.lost()) bury(worker);
+}
+
+// Requests that no thread of it had begun go back to the head of the queue.
+void Dispatcher::bury(Worker& worker) {
+  requeue(worker.abandon_untaken());
+  worker.mark_lost();
+  for (Exchange* exchange : worker.abandon_running()) exchange->worker_lost(worker.info().name);
+}
+
+// --- the turn -----------------------------------------------------------------------------------
+
+bool Dispatcher::run_turn() {
+  bool busy = false;
+  for (const auto& worker : workers_) busy |= worker->collect();
+  distribute();
+  std::erase_if(workers_, [](const auto& worker) { return worker->lost(); });
+  return busy;
+}
+
+bool Dispatcher::prepare_sleep() {
+  for (const auto& worker : workers_) {
+    if (!worker->prepare_sleep()) return false;
+  }
+  return true;
+}
+
+void Dispatcher::woke() {
+  for (const auto& worker : workers_) worker->woke();
+}
+
+void Dispatcher::distribute() {
+  while (Worker* worker = pick_worker()) {
+    Exchange* exchange = next_for(*worker);
+    if (exchange == nullptr) return;
+    worker->submit(*exchange);
+  }
+}
+
+// The one with most idle threads; when none is idle, the one with the fewest requests ahead.
+Worker* Dispatcher::pick_worker() const {
+  Worker* best = nullptr;
+  for (const auto& worker : workers_) {
+    if (worker->info().generation != generation_ || !worker->has_room()) continue;
+    if (best == nullptr || worker->idle_threads() > best->idle_threads() ||
+        (worker->idle_threads() == best->idle_threads() && worker->ahead() < best->ahead())) {
+      best = worker.get();
+    }
+  }
+  return best;
+}
+
+Exchange* Dispatcher::next_for(const Worker& worker) {
+  if (Exchange* stale = stale_elsewhere(worker)) return stale;
+  if (!queue_.empty()) {
+    Exchange& exchange = queue_.front();
+    queue_.pop_front();
+    --waiting_;
+    return &exchange;
+  }
+  return worker.idle_threads() > 0 ? ahead_elsewhere(worker) : nullptr;
+}
+
+// Looked for once a kStale at most: in a busy pool every request passes here.
+Exchange* Dispatcher::stale_elsewhere(const Worker& worker) {
+  if (workers_.size() < 2 || loop_.now() - stale_checked_ < kStale) return nullptr;
+  for (const auto& other : workers_) {
+    if (other.get() == &worker || other->lost()) continue;
+    if (Exchange* exchange = other->take_back_older_than(loop_.now() - kStale)) return exchange;
+  }
+  stale_checked_ = loop_.now();
+  return nullptr;
+}
+
+Exchange* Dispatcher::ahead_elsewhere(const Worker& worker) {
+  for (const auto& other : workers_) {
+    if (other.get() == &worker || other->lost() || other->ahead() == 0) continue;
+    if (Exchange* exchange = other->take_back_newest()) return exchange;
+  }
+  return nullptr;
+}
+
+}  // namespace pycgid

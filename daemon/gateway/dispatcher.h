@@ -1,0 +1,75 @@
+// A pool's queue and its workers: which request runs where, and when. An idle thread takes the next
+// request, the worker with most idle threads first; only when no thread is idle are requests handed
+// ahead. Nothing waits while a thread is idle: what was handed ahead to a busy worker is taken back
+// for it. The gateway's thread only.
+#pragma once
+
+#include "daemon/gateway/exchange.h"
+#include "daemon/gateway/worker.h"
+#include "daemon/settings.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pycgid {
+
+class Dispatcher final : public WorkerOwner {
+ public:
+  // `on_violation` tells the master which worker to kill, and why.
+  using OnViolation = std::function<void(std::uint32_t worker, std::string_view why)>;
+
+  Dispatcher(EventLoop& loop, const PoolSettings& pool, OnViolation on_violation);
+  ~Dispatcher();
+  Dispatcher(const Dispatcher&) = delete;
+  Dispatcher& operator=(const Dispatcher&) = delete;
+
+  std::string next_request_id();
+
+  // --- requests -------------------------------------------------------------------------------
+  // False when the queue is full.
+  bool enqueue(Exchange& exchange);
+  // The exchange leaves the queue, if it is there.
+  void withdraw(Exchange& exchange);
+  std::size_t waiting() const { return waiting_; }
+
+  // --- workers --------------------------------------------------------------------------------
+  void add_worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel);
+  void worker_exited(std::uint32_t id);
+  // Requests go to workers of this generation only; older ones end when they are idle.
+  void take_over(std::uint32_t generation);
+  void retire_all();
+
+  // Takes what the workers have ready and gives them what waits. True when there was something.
+  bool run_turn();
+  bool prepare_sleep();
+  void woke();
+
+ private:
+  void worker_violated(Worker& worker, std::string_view why) override;
+  void worker_hung_up(Worker& worker) override;
+  void bury(Worker& worker);
+  void requeue(const std::vector<Exchange*>& taken_back);
+  bool full() const;
+  void distribute();
+  Worker* pick_worker() const;
+  Exchange* next_for(const Worker& worker);
+  Exchange* stale_elsewhere(const Worker& worker);
+  Exchange* ahead_elsewhere(const Worker& worker);
+
+  EventLoop& loop_;
+  const PoolSettings& pool_;
+  OnViolation on_violation_;
+  boost::intrusive::list<Exchange> queue_;
+  std::size_t waiting_ = 0;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::uint32_t generation_ = 0;
+  Clock::time_point stale_checked_{};
+  std::string id_prefix_;
+  std::uint64_t id_count_ = 0;
+};
+
+}  // namespace pycgid

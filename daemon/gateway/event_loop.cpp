@@ -1,0 +1,104 @@
+#include "daemon/gateway/event_loop.h"
+
+#include <utility>
+// Boost 1.74 needs <utility> before its own headers in C++20.
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+namespace pycgid {
+namespace {
+
+using Descriptor = boost::asio::posix::stream_descriptor;
+
+constexpr std::size_t kReadBytes = 128 * 1024;
+// While there is always work, Asio's part (link, pipes) is looked at this often.
+constexpr std::chrono::milliseconds kAsioEvery{1};
+
+// Watches a descriptor that belongs to somebody else.
+class ReadWatch : public std::enable_shared_from_this<ReadWatch> {
+ public:
+  ReadWatch(boost::asio::io_context& io, int fd, std::function<bool()> ready)
+      : descriptor_(io, fd), ready_(std::move(ready)) {}
+  ReadWatch(const ReadWatch&) = delete;
+  ReadWatch& operator=(const ReadWatch&) = delete;
+  ~ReadWatch() {
+    if (descriptor_.is_open()) descriptor_.release();
+  }
+
+  void wait() {
+    descriptor_.async_wait(Descriptor::wait_read,
+                           [self = shared_from_this()](boost::system::error_code error) {
+                             if (!error && self->ready_()) self->wait();
+                           });
+  }
+
+ private:
+  Descriptor descriptor_;
+  std::function<bool()> ready_;
+};
+
+}  // namespace
+
+struct EventLoop::AsioPart {
+  explicit AsioPart(int poller_fd) : poller(io, poller_fd) {}
+  ~AsioPart() { poller.release(); }
+  AsioPart(const AsioPart&) = delete;
+  AsioPart& operator=(const AsioPart&) = delete;
+
+  boost::asio::io_context io{1};
+  Descriptor poller;
+  bool poller_armed = false;
+  Clock::time_point polled{};
+
+  // Makes run_one() return when the poller has something.
+  void arm_poller() {
+    if (std::exchange(poller_armed, true)) return;
+    poller.async_wait(Descriptor::wait_read,
+                      [this](boost::system::error_code) { poller_armed = false; });
+  }
+};
+
+EventLoop::EventLoop()
+    : now_(Clock::now()),
+      timers_(now_),
+      read_buffer_(kReadBytes),
+      asio_(std::make_unique<AsioPart>(poller_.fd())) {}
+
+EventLoop::~EventLoop() = default;
+
+void EventLoop::on_readable(int fd, std::function<bool()> ready) {
+  std::make_shared<ReadWatch>(asio_->io, fd, std::move(ready))->wait();
+}
+
+void EventLoop::run(TurnWork& work) {
+  while (!stopped_) {
+    if (!run_ready(work) && !stopped_) block(work);
+  }
+}
+
+bool EventLoop::run_ready(TurnWork& work) {
+  now_ = Clock::now();
+  bool busy = poller_.dispatch();
+  if (now_ - asio_->polled >= kAsioEvery) {
+    asio_->polled = now_;
+    busy |= asio_->io.poll() > 0;
+  }
+  timers_.advance(now_);
+  busy |= work.run_turn();
+  return busy;
+}
+
+void EventLoop::block(TurnWork& work) {
+  if (work.prepare_sleep()) {
+    asio_->arm_poller();
+    asio_->io.restart();
+    if (const auto deadline = timers_.next()) {
+      asio_->io.run_one_until(*deadline);
+    } else {
+      asio_->io.run_one();
+    }
+  }
+  work.woke();
+}
+
+}  // namespace pycgid

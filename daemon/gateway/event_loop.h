@@ -1,0 +1,66 @@
+// The gateway's one loop: Asio's io_context for the few (timer, link, pipes, and the blocking
+// wait), a Poller for the many (connections, listeners, workers' bells), the timer wheel, and what
+// is put off to the end of a turn. One thread.
+#pragma once
+
+#include "daemon/gateway/poller.h"
+#include "daemon/gateway/timer_wheel.h"
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace pycgid {
+
+// What takes part in every turn: the gateway's workers and connections.
+class TurnWork {
+ public:
+  // Takes what workers and connections have ready; true when there was something.
+  virtual bool run_turn() = 0;
+  // About to block: false when something became ready meanwhile.
+  virtual bool prepare_sleep() = 0;
+  virtual void woke() = 0;
+
+ protected:
+  ~TurnWork() = default;
+};
+
+class EventLoop {
+ public:
+  EventLoop();
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  // Runs turns until stop().
+  void run(TurnWork& work);
+  void stop() { stopped_ = true; }
+
+  Poller& poller() { return poller_; }
+  TimerWheel& timers() { return timers_; }
+  // The time at the start of this turn.
+  Clock::time_point now() const { return now_; }
+
+  // The one buffer that all sockets are read into; its content does not survive the callback.
+  std::span<char> read_buffer() { return read_buffer_; }
+
+  // Calls `ready` whenever `fd` is readable, through Asio, until it returns false. The descriptor
+  // is not owned and must stay open until then.
+  void on_readable(int fd, std::function<bool()> ready);
+
+ private:
+  struct AsioPart;
+  bool run_ready(TurnWork& work);
+  void block(TurnWork& work);
+
+  Poller poller_;
+  Clock::time_point now_;
+  TimerWheel timers_;
+  std::vector<char> read_buffer_;
+  std::unique_ptr<AsioPart> asio_;
+  bool stopped_ = false;
+};
+
+}  // namespace pycgid

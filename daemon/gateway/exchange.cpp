@@ -1,0 +1,343 @@
+#include "daemon/gateway/exchange.h"
+
+#include "daemon/gateway/dispatcher.h"
+#include "daemon/gateway/worker.h"
+#include "daemon/log.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <unistd.h>
+
+namespace pycgid {
+namespace {
+
+constexpr unsigned kRetryAfterSeconds = 5;
+
+std::string quoted_uri(const CgiRequest& request) {
+  std::string text(request.method());
+  if (text.empty()) return "unread";
+  return text.append(" ").append(request.uri().substr(0, 512));
+}
+
+}  // namespace
+
+Exchange::Exchange(const ExchangeContext& context, ExchangeOwner& owner, std::uint16_t fcgi_id,
+                   Role role)
+    : context_(context),
+      owner_(owner),
+      id_(context.dispatcher.next_request_id()),
+      fcgi_id_(fcgi_id),
+      role_(role),
+      last_input_(context.loop.now()) {}
+
+Exchange::~Exchange() {
+  if (worker_ != nullptr) {
+    detach_worker();
+  } else if (dispatched_) {
+    context_.dispatcher.withdraw(*this);
+  }
+}
+
+std::string Exchange::describe() const {
+  return "request " + id_ + " (" + quoted_uri(request_) + ")";
+}
+
+void Exchange::log_problem(std::string_view text) const {
+  log_line(LogLevel::error, context_.pool.name, describe().append(": ").append(text));
+}
+
+// --- from the front -----------------------------------------------------------------------------
+
+void Exchange::add_param(std::string_view name, std::string_view value) {
+  last_input_ = context_.loop.now();
+  request_.add(name, value);
+}
+
+void Exchange::params_ended() {
+  last_input_ = context_.loop.now();
+  input_ = Input::body;
+  const RequestRules rules{context_.pool.mount, context_.pool.path_info_from_front};
+  if (const auto refusal = request_.finish(rules)) return refuse(refusal->status, refusal->reason);
+  if (request_.is_head()) reply_.drop_body();
+  const auto length = request_.content_length();
+  if (length && *length > context_.pool.max_body) {
+    return refuse(413,
+                  "CONTENT_LENGTH " + std::to_string(*length) + " is above option \"max-body\"");
+  }
+  if (!expects_body()) {
+    body_whole_ = true;
+    return dispatch();
+  }
+  if (role_ == Role::filter) return;
+  // The front holds the end of STDIN back while an upgrade is possible (FRONTS.md 3.8).
+  streaming_ = !context_.pool.request_buffering || (!length && request_.wants_upgrade());
+  if (streaming_) dispatch();
+}
+
+// A declared length of 0 needs no end of STDIN to be believed; mod_authnz_fcgi sends no STDIN at
+// all.
+bool Exchange::expects_body() const {
+  if (role_ == Role::authorizer) return false;
+  if (role_ == Role::filter) return true;
+  const auto length = request_.content_length();
+  return !length || *length > 0;
+}
+
+void Exchange::body(std::string_view bytes) {
+  last_input_ = context_.loop.now();
+  const auto length = request_.content_length();
+  if (!expects_body()) return;
+  // RFC 3875 section 4.2: not a byte more than CONTENT_LENGTH.
+  if (length) bytes = bytes.substr(0, *length - std::min(*length, received_));
+  if (bytes.empty()) return;
+  received_ += bytes.size();
+  if (received_ > context_.pool.max_body)
+    return refuse(413, "its body is above option \"max-body\"");
+  if (streaming_ && fed_ == body_.size() && worker_ != nullptr && through_ring_) {
+    bytes.remove_prefix(worker_->channel().write_body(slot_, bytes));
+  }
+  if (!bytes.empty()) return store_body(bytes);
+  if (length && received_ == *length && role_ == Role::responder) body_ended();
+}
+
+void Exchange::store_body(std::string_view bytes) {
+  const auto error = body_.append(bytes, context_.pool.body_buffer, context_.settings.temp_dir);
+  if (error) {
+    return refuse(500, "cannot write a temporary file in \"" + context_.settings.temp_dir +
+                           "\": " + error.message() + " (option \"temp-dir\")");
+  }
+  const auto length = request_.content_length();
+  if (length && received_ == *length && role_ == Role::responder) body_ended();
+}
+
+void Exchange::body_ended() {
+  last_input_ = context_.loop.now();
+  if (input_ == Input::ended || !expects_body()) return;
+  const auto length = request_.content_length();
+  body_whole_ = !length || received_ == *length;
+  if (role_ == Role::filter && body_whole_) return;  // DATA follows
+  input_ = Input::ended;
+  if (streaming_) return feed_body();
+  if (!body_whole_) {
+    return refuse(400, "its body ended after " + std::to_string(received_) + " of " +
+                           std::to_string(*length) + " bytes");
+  }
+  dispatch();
+}
+
+void Exchange::data(std::string_view bytes) {
+  last_input_ = context_.loop.now();
+  if (role_ != Role::filter || input_ == Input::ended) return;
+  if (data_.size() + bytes.size() > context_.pool.max_body) {
+    return refuse(413, "its DATA stream is above option \"max-body\"");
+  }
+  if (data_.append(bytes, context_.pool.body_buffer, context_.settings.temp_dir)) {
+    refuse(500, "cannot write a temporary file (option \"temp-dir\")");
+  }
+}
+
+void Exchange::data_ended() {
+  last_input_ = context_.loop.now();
+  if (role_ != Role::filter || input_ != Input::body) return;
+  input_ = Input::ended;
+  const std::string_view declared = request_.get("FCGI_DATA_LENGTH");
+  if (!declared.empty() && declared != std::to_string(data_.size())) {
+    return refuse(400, "its DATA stream has another length than FCGI_DATA_LENGTH");
+  }
+  if (!merge_filter_data()) return refuse(500, "cannot write a temporary file");
+  dispatch();
+}
+
+// A Filter's application finds STDIN and, behind it, DATA in one body; pycgid.data_at tells the
+// worker where the second begins.
+bool Exchange::merge_filter_data() {
+  request_.add("pycgid.data_at", std::to_string(body_.size()));
+  if (data_.in_memory()) {
+    return !body_.append(data_.memory(), context_.pool.body_buffer, context_.settings.temp_dir);
+  }
+  std::array<char, 64 * 1024> chunk;
+  for (off_t at = 0;;) {
+    const ssize_t count = ::pread(data_.file(), chunk.data(), chunk.size(), at);
+    if (count <= 0) return count == 0;
+    at += count;
+    const std::string_view bytes(chunk.data(), static_cast<std::size_t>(count));
+    if (body_.append(bytes, 0, context_.settings.temp_dir)) return false;
+  }
+}
+
+void Exchange::refuse(int status, std::string_view why) {
+  log_line(status >= 500 ? LogLevel::error : LogLevel::notice, context_.pool.name,
+           describe() + ": answered " + std::to_string(status) + ": " + std::string(why));
+  answer_error(status, status == 503 ? kRetryAfterSeconds : 0);
+}
+
+void Exchange::answer_error(int status, unsigned retry_after) {
+  if (reply_.started()) return owner_.cut(*this);
+  std::string answer = error_response(status, retry_after);
+  if (request_.is_head()) answer.resize(answer.find("\r\n\r\n") + 4);
+  owner_.target(*this).send(answer);
+  owner_.complete(*this);
+}
+
+void Exchange::room_made() {
+  if (worker_ != nullptr || reply_.ended()) ready();
+}
+
+// --- to the worker ------------------------------------------------------------------------------
+
+void Exchange::dispatch() {
+  if (dispatched_) return;
+  dispatched_ = true;
+  if (!context_.dispatcher.enqueue(*this)) {
+    dispatched_ = false;
+    refuse(503, "the queue is full (option \"max-queue\")");
+  }
+}
+
+void Exchange::queued() {
+  queued_since_ = context_.loop.now();
+  if (context_.pool.queue_timeout.count() > 0) {
+    context_.loop.timers().set(*this, queued_since_ + context_.pool.queue_timeout);
+  }
+}
+
+// It waited too long: in the queue, or handed ahead to a worker that did not get to it.
+void Exchange::on_timer() {
+  if (worker_ != nullptr) {
+    if (!worker_->take_back(slot_)) return;
+    worker_ = nullptr;
+  } else {
+    context_.dispatcher.withdraw(*this);
+  }
+  dispatched_ = false;
+  refuse(503, "it waited longer than option \"queue-timeout\"");
+}
+
+bool Exchange::submit(Worker& worker, std::uint32_t slot) {
+  pyhost::GatewayEnd& channel = worker.channel();
+  if (!streaming_ && received_ > 0 && !request_.content_length()) {
+    request_.set_content_length(received_);
+  }
+  const std::span<char> area = channel.request_area(slot);
+  pyhost::ParamsWriter params(area);
+  if (!request_.write(params) || !params.add("pycgid.request_id", id_)) {
+    dispatched_ = false;
+    refuse(431, "its variables don't fit (option \"max-params\")");
+    return false;
+  }
+  pyhost::RequestHead head;
+  head.params_bytes = static_cast<std::uint32_t>(params.bytes());
+  worker_ = &worker;
+  slot_ = slot;
+  fed_ = 0;
+  body_end_told_ = false;
+  through_ring_ = !place_body(channel, head);
+  channel.submit(slot, head);
+  if (through_ring_) feed_body();
+  return true;
+}
+
+// False: the body goes through the ring.
+bool Exchange::place_body(pyhost::GatewayEnd& channel, pyhost::RequestHead& head) {
+  head.body_bytes = body_.size();
+  if (streaming_) {
+    head.body = pyhost::BodyMode::ring;
+    head.body_bytes = request_.content_length().value_or(pyhost::kUnknownLength);
+    return false;
+  }
+  if (body_.size() == 0) {
+    head.body = pyhost::BodyMode::none;
+    return true;
+  }
+  if (!body_.in_memory()) {
+    head.body = pyhost::BodyMode::file;
+    if (channel.pass_file(slot_, body_.file())) return true;
+  } else if (body_.size() <= channel.request_area(slot_).size() - head.params_bytes) {
+    head.body = pyhost::BodyMode::inlined;
+    std::memcpy(channel.request_area(slot_).data() + head.params_bytes, body_.memory().data(),
+                body_.size());
+    return true;
+  }
+  head.body = pyhost::BodyMode::ring;
+  return false;
+}
+
+// Moves what is stored into the worker's ring, as far as there is room.
+void Exchange::feed_body() {
+  if (worker_ == nullptr || !through_ring_ || body_end_told_) return;
+  while (fed_ < body_.size()) {
+    const std::size_t taken = feed_from_store();
+    if (taken == 0) return;
+    fed_ += taken;
+  }
+  if (streaming_ && fed_ > 0) {
+    body_.clear();
+    fed_ = 0;
+  }
+  if (input_ == Input::ended || !streaming_) {
+    body_end_told_ = true;
+    worker_->channel().end_body(slot_, body_whole_);
+  }
+}
+
+std::size_t Exchange::feed_from_store() {
+  pyhost::GatewayEnd& channel = worker_->channel();
+  if (body_.in_memory()) return channel.write_body(slot_, body_.memory().substr(fed_));
+  std::array<char, 64 * 1024> chunk;
+  const ssize_t count = ::pread(body_.file(), chunk.data(), chunk.size(), static_cast<off_t>(fed_));
+  if (count <= 0) return 0;
+  return channel.write_body(slot_, {chunk.data(), static_cast<std::size_t>(count)});
+}
+
+// --- from the worker ----------------------------------------------------------------------------
+
+void Exchange::ready() {
+  if (through_ring_) feed_body();
+  ReplyTarget& target = owner_.target(*this);
+  const std::uint64_t room = context_.pool.response_buffer;
+  const auto progress = worker_ != nullptr ? reply_.take(worker_->channel(), slot_, target, room)
+                                           : reply_.resume(target, room);
+  switch (progress) {
+    case Reply::Progress::waiting:
+      return;
+    case Reply::Progress::no_room:
+      if (reply_.ended()) detach_worker();
+      return;
+    case Reply::Progress::complete:
+      if (reply_.had_surplus()) log_problem("the application sent more than its Content-Length");
+      return owner_.complete(*this);
+    case Reply::Progress::cut:
+      if (!reply_.problem().empty()) log_problem(reply_.problem());
+      return owner_.cut(*this);
+    case Reply::Progress::failed:
+      if (!reply_.problem().empty()) log_problem(reply_.problem());
+      return answer_error(500, 0);
+    case Reply::Progress::violation: {
+      Worker& worker = *worker_;
+      worker.violated(reply_.problem());
+      return;
+    }
+  }
+}
+
+void Exchange::taken_back() {
+  worker_ = nullptr;
+}
+
+void Exchange::worker_lost(std::string_view worker_name) {
+  worker_ = nullptr;
+  dispatched_ = false;
+  log_problem("lost with worker " + std::string(worker_name) +
+              (reply_.started() ? "; its answer was cut" : "; answered 502"));
+  answer_error(502, 0);
+}
+
+void Exchange::detach_worker() {
+  if (worker_ == nullptr) return;
+  Worker* worker = std::exchange(worker_, nullptr);
+  dispatched_ = false;
+  worker->detach(slot_, reply_.ended());
+}
+
+}  // namespace pycgid

@@ -1,0 +1,130 @@
+// One request and its answer, from the front server's first byte to its last: collects variables
+// and body, waits its turn in the Dispatcher, feeds the worker, hands the answer to the connection.
+// Owned by its connection. Two independent byte streams with flow control: an answer may begin
+// before the body has come, and the body may go on after the answer. The gateway's thread only.
+#pragma once
+
+#include "daemon/gateway/body_store.h"
+#include "daemon/gateway/cgi_request.h"
+#include "daemon/gateway/event_loop.h"
+#include "daemon/gateway/reply.h"
+#include "daemon/settings.h"
+
+#include <boost/intrusive/list.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace pycgid {
+
+class Dispatcher;
+class Exchange;
+class Worker;
+
+// The connection, as the owner of exchanges. Both calls destroy the exchange.
+class ExchangeOwner {
+ public:
+  virtual ReplyTarget& target(Exchange& exchange) = 0;
+  // The whole answer is in the target.
+  virtual void complete(Exchange& exchange) = 0;
+  // The answer must be seen to be incomplete by the front.
+  virtual void cut(Exchange& exchange) = 0;
+
+ protected:
+  ~ExchangeOwner() = default;
+};
+
+// What all exchanges of a pool share.
+struct ExchangeContext {
+  EventLoop& loop;
+  Dispatcher& dispatcher;
+  const PoolSettings& pool;
+  const Settings& settings;
+};
+
+class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
+ public:
+  enum class Role { responder, authorizer, filter };
+  enum class Input { params, body, ended };
+
+  Exchange(const ExchangeContext& context, ExchangeOwner& owner, std::uint16_t fcgi_id, Role role);
+  ~Exchange() override;
+
+  std::uint16_t fcgi_id() const { return fcgi_id_; }
+  const std::string& id() const { return id_; }
+  // "request 5f3a-12 (GET /path)" for log lines.
+  std::string describe() const;
+
+  // --- from the front; each may answer, and so destroy the exchange --------------------------
+  void add_param(std::string_view name, std::string_view value);
+  void params_ended();
+  void body(std::string_view bytes);
+  void body_ended();
+  void data(std::string_view bytes);
+  void data_ended();
+  // Answers `status` at once; `why` goes to the log.
+  void refuse(int status, std::string_view why);
+  // The target has sent something: there may be room again.
+  void room_made();
+
+  Input input() const { return input_; }
+  Clock::time_point last_input() const { return last_input_; }
+
+  // --- from Dispatcher and Worker -----------------------------------------------------------
+  // The exchange waits for a thread and has no worker.
+  void queued();
+  // Writes the request into the slot and submits it. False: it did not fit and was refused (the
+  // exchange is gone), the slot is free.
+  bool submit(Worker& worker, std::uint32_t slot);
+  // The worker has touched the slot.
+  void ready();
+  // The request was taken back before the worker had seen it.
+  void taken_back();
+  // The worker is gone. True: it was answered (502 or a cut; the exchange is gone).
+  void worker_lost(std::string_view worker_name);
+  bool can_be_repeated() const { return !streaming_; }
+
+  Worker* worker() const { return worker_; }
+  std::uint32_t slot() const { return slot_; }
+  Clock::time_point queued_since() const { return queued_since_; }
+
+ private:
+  void on_timer() override;
+  bool input_matters() const { return !dispatched_ || streaming_; }
+  bool expects_body() const;
+  void store_body(std::string_view bytes);
+  void store_data(std::string_view bytes);
+  void dispatch();
+  void feed_body();
+  std::size_t feed_from_store();
+  bool merge_filter_data();
+  bool place_body(pyhost::GatewayEnd& channel, pyhost::RequestHead& head);
+  void answer_error(int status, unsigned retry_after);
+  void detach_worker();
+  void log_problem(std::string_view text) const;
+
+  ExchangeContext context_;
+  ExchangeOwner& owner_;
+  CgiRequest request_;
+  BodyStore body_;
+  BodyStore data_;  // the DATA stream of a Filter
+  Reply reply_;
+  std::string id_;
+  std::uint64_t received_ = 0;  // bytes of the body
+  std::uint64_t fed_ = 0;       // bytes of body_ that are in the worker's ring
+  Worker* worker_ = nullptr;
+  std::uint32_t slot_ = 0;
+  std::uint16_t fcgi_id_ = 0;
+  Role role_ = Role::responder;
+  Input input_ = Input::params;
+  bool streaming_ = false;   // the application runs while the body comes
+  bool dispatched_ = false;  // handed to the dispatcher
+  bool through_ring_ = false;
+  bool body_whole_ = false;
+  bool body_end_told_ = false;
+  Clock::time_point last_input_;
+  Clock::time_point queued_since_;
+};
+
+}  // namespace pycgid

@@ -1,0 +1,87 @@
+// The answer to one request on its way from a worker's slot to the front server: the head is
+// checked, the body held to its Content-Length, files are cut into pieces. What the worker wrote is
+// not trusted.
+#pragma once
+
+#include "daemon/gateway/response_head.h"
+#include "pyhost/channel.h"
+#include "pyhost/unique_fd.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace pycgid {
+
+// Where an answer goes: a connection, which frames it for its protocol. Nothing is sent before the
+// end of the loop's turn, so none of these fails or calls back.
+class ReplyTarget {
+ public:
+  virtual void send(std::string_view bytes) = 0;
+  virtual void send_file(std::shared_ptr<pyhost::UniqueFd> file, std::uint64_t offset,
+                         std::uint64_t length) = 0;
+  // Bytes that the front has not taken yet.
+  virtual std::uint64_t pending() const = 0;
+
+ protected:
+  ~ReplyTarget() = default;
+};
+
+class Reply {
+ public:
+  enum class Progress {
+    waiting,   // for the worker
+    no_room,   // for the front to take what is pending
+    complete,  // all is handed to the target
+    cut,       // it has begun and cannot be completed; problem() says why
+    failed,    // nothing was sent and nothing can be: answer 500. problem(), if not empty, says why
+    violation  // the worker wrote nonsense; problem() says what
+  };
+
+  void clear();
+  // The answer to a HEAD request: its body is dropped.
+  void drop_body() { drop_body_ = true; }
+  // Some of it was handed to the target.
+  bool started() const { return head_sent_; }
+
+  // Takes what the slot has while the target has less than `room` bytes pending.
+  Progress take(pyhost::GatewayEnd& channel, std::uint32_t slot, ReplyTarget& target,
+                std::uint64_t room);
+  // Goes on without the slot, once ended(): hands over what is left of a file.
+  Progress resume(ReplyTarget& target, std::uint64_t room);
+  // Nothing more is wanted from the slot.
+  bool ended() const { return ended_; }
+
+  const std::string& problem() const { return problem_; }
+  // More was written than Content-Length said; it was cut.
+  bool had_surplus() const { return surplus_; }
+  int status() const { return head_.status(); }
+
+ private:
+  Progress take_block(pyhost::GatewayEnd& channel, std::uint32_t slot, ReplyTarget& target);
+  Progress take_head(std::string_view bytes);
+  Progress take_body(std::string_view bytes, ReplyTarget& target);
+  Progress take_file(pyhost::GatewayEnd& channel, std::uint32_t slot, std::string_view bytes,
+                     ReplyTarget& target);
+  Progress take_end(std::string_view bytes, ReplyTarget& target);
+  Progress finish();
+  Progress send_head(ReplyTarget& target);
+  void send_file_pieces(ReplyTarget& target, std::uint64_t room);
+  std::uint64_t allowed(std::uint64_t bytes);
+  Progress stop(Progress how, std::string why);
+
+  ResponseHead head_;
+  std::shared_ptr<pyhost::UniqueFd> file_;
+  std::uint64_t file_offset_ = 0;
+  std::uint64_t file_left_ = 0;
+  std::uint64_t body_bytes_ = 0;
+  std::string problem_;
+  bool head_sent_ = false;
+  bool drop_body_ = false;
+  bool ended_ = false;
+  bool surplus_ = false;
+  bool worker_failed_ = false;
+};
+
+}  // namespace pycgid

@@ -1,0 +1,198 @@
+#include "daemon/gateway/worker.h"
+
+#include "daemon/gateway/exchange.h"
+
+#include <bit>
+#include <sys/epoll.h>
+#include <utility>
+
+namespace pycgid {
+
+Worker::Worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel, EventLoop& loop,
+               WorkerOwner& owner)
+    : info_(std::move(info)),
+      channel_(std::move(channel)),
+      loop_(loop),
+      owner_(owner),
+      slots_(channel_->slots()),
+      hang_up_(*this) {
+  // Slots are used from the front, so that few pages of the shared memory are ever touched.
+  for (std::uint32_t slot = channel_->slots(); slot > 0; --slot) free_.push_back(slot - 1);
+  loop_.poller().add(channel_->bell_fd(), EPOLLIN, bell_);
+  loop_.poller().add(channel_->passing_fd(), EPOLLRDHUP, hang_up_);
+}
+
+Worker::~Worker() {
+  loop_.poller().remove(channel_->bell_fd());
+  loop_.poller().remove(channel_->passing_fd());
+}
+
+void Worker::HangUp::on_events(std::uint32_t events) {
+  if ((events & (EPOLLHUP | EPOLLRDHUP | EPOLLERR)) == 0 || worker_.lost_) return;
+  worker_.owner_.worker_hung_up(worker_);
+}
+
+unsigned Worker::idle_threads() const {
+  return active_ < info_.threads ? info_.threads - active_ : 0;
+}
+
+unsigned Worker::ahead() const {
+  return active_ > info_.threads ? active_ - info_.threads : 0;
+}
+
+bool Worker::has_room() const {
+  return !retired_ && !lost_ && !free_.empty() && channel_->can_submit();
+}
+
+bool Worker::submit(Exchange& exchange) {
+  const std::uint32_t slot = free_.back();
+  if (!exchange.submit(*this, slot)) return false;
+  free_.pop_back();
+  slots_[slot] = {.exchange = &exchange, .busy = true, .untaken = true, .done = false};
+  order_.push_back({slot, loop_.now()});
+  ++active_;
+  return true;
+}
+
+bool Worker::take_back(std::uint32_t slot) {
+  if (!slots_[slot].untaken) return false;
+  if (!channel_->revoke(slot)) {
+    slots_[slot].untaken = false;
+    return false;
+  }
+  slots_[slot] = {};
+  free_.push_back(slot);
+  --active_;
+  stop_if_idle();
+  return true;
+}
+
+Exchange* Worker::forget_untaken(std::uint32_t slot) {
+  Exchange* exchange = slots_[slot].exchange;
+  if (exchange == nullptr || !exchange->can_be_repeated() || !take_back(slot)) return nullptr;
+  exchange->taken_back();
+  return exchange;
+}
+
+Exchange* Worker::take_back_newest() {
+  while (!order_.empty()) {
+    const std::uint32_t slot = order_.back().slot;
+    if (slots_[slot].untaken) {
+      Exchange* exchange = forget_untaken(slot);
+      if (exchange == nullptr) return nullptr;  // taken meanwhile, and so are all before it
+      order_.pop_back();
+      return exchange;
+    }
+    order_.pop_back();
+  }
+  return nullptr;
+}
+
+Exchange* Worker::take_back_older_than(Clock::time_point limit) {
+  drop_taken();
+  if (order_.empty() || order_.front().when >= limit) return nullptr;
+  Exchange* exchange = forget_untaken(order_.front().slot);
+  order_.pop_front();
+  return exchange;
+}
+
+void Worker::drop_taken() {
+  while (!order_.empty() && !slots_[order_.front().slot].untaken) order_.pop_front();
+}
+
+void Worker::detach(std::uint32_t slot, bool answered) {
+  Slot& entry = slots_[slot];
+  entry.exchange = nullptr;
+  if (lost_) return;
+  if (!answered) {
+    if (entry.untaken && take_back(slot)) return;
+    channel_->abort(slot);
+  }
+  note_progress(slot);
+  if (entry.done) release(slot);
+}
+
+bool Worker::collect() {
+  if (lost_) return false;
+  pyhost::GatewayEnd::ReadySet ready{};
+  if (!channel_->take_ready(ready)) return false;
+  for (std::size_t word = 0; word < ready.size(); ++word) {
+    for (std::uint64_t bits = ready[word]; bits != 0 && !lost_; bits &= bits - 1) {
+      serve(static_cast<std::uint32_t>(word * 64) +
+            static_cast<std::uint32_t>(std::countr_zero(bits)));
+    }
+  }
+  return true;
+}
+
+void Worker::serve(std::uint32_t slot) {
+  if (slot >= slots_.size() || !slots_[slot].busy) return;
+  // Read before the answer: what was written before `done` is then seen below.
+  note_progress(slot);
+  if (slots_[slot].exchange != nullptr) slots_[slot].exchange->ready();
+  if (lost_ || !slots_[slot].busy || slots_[slot].exchange != nullptr) return;
+  if (slots_[slot].done)
+    release(slot);
+  else
+    drop_answer(slot);
+}
+
+void Worker::note_progress(std::uint32_t slot) {
+  Slot& entry = slots_[slot];
+  if (!entry.busy || entry.done) return;
+  const pyhost::Phase phase = channel_->phase(slot);
+  if (phase != pyhost::Phase::queued) entry.untaken = false;
+  if (phase != pyhost::Phase::done) return;
+  entry.done = true;
+  --active_;
+}
+
+void Worker::drop_answer(std::uint32_t slot) {
+  pyhost::Block block;
+  while (channel_->peek(slot, block) == pyhost::GatewayEnd::Peek::block) {
+    if (block.type == pyhost::BlockType::file) channel_->receive_file(slot);
+    channel_->consume(slot, block.bytes.size());
+  }
+}
+
+void Worker::release(std::uint32_t slot) {
+  drop_answer(slot);
+  channel_->release(slot);
+  slots_[slot] = {};
+  free_.push_back(slot);
+  drop_taken();
+  stop_if_idle();
+}
+
+void Worker::violated(std::string_view why) {
+  owner_.worker_violated(*this, why);
+}
+
+void Worker::retire() {
+  retired_ = true;
+  stop_if_idle();
+}
+
+void Worker::stop_if_idle() {
+  if (retired_ && !lost_ && free_.size() == slots_.size()) channel_->stop();
+}
+
+std::vector<Exchange*> Worker::abandon_untaken() {
+  std::vector<Exchange*> taken_back;
+  for (const Submitted& submitted : order_) {
+    if (!slots_[submitted.slot].untaken) continue;
+    if (Exchange* exchange = forget_untaken(submitted.slot)) taken_back.push_back(exchange);
+  }
+  order_.clear();
+  return taken_back;
+}
+
+std::vector<Exchange*> Worker::abandon_running() {
+  std::vector<Exchange*> running;
+  for (Slot& slot : slots_) {
+    if (Exchange* exchange = std::exchange(slot.exchange, nullptr)) running.push_back(exchange);
+  }
+  return running;
+}
+
+}  // namespace pycgid

@@ -1,0 +1,134 @@
+// The gateway's view of one worker: its channel, which exchange is in which slot, and how many of
+// its threads are busy. A slot beyond the number of threads holds a request handed ahead, so that
+// the worker need not wait for the gateway between two requests; it can be taken back until a
+// thread has it. The gateway's thread only.
+#pragma once
+
+#include "daemon/gateway/event_loop.h"
+#include "pyhost/channel.h"
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pycgid {
+
+class Exchange;
+class Worker;
+
+// Hears of what concerns more than one worker.
+class WorkerOwner {
+ public:
+  // The worker wrote nonsense: it must be killed, nothing of it can be used.
+  virtual void worker_violated(Worker& worker, std::string_view why) = 0;
+  // Its end of the channel is closed.
+  virtual void worker_hung_up(Worker& worker) = 0;
+
+ protected:
+  ~WorkerOwner() = default;
+};
+
+struct WorkerInfo {
+  std::uint32_t id = 0;
+  std::uint32_t pool = 0;
+  std::uint32_t generation = 0;
+  std::string name;  // "blog/2[4711]"
+  unsigned threads = 1;
+};
+
+class Worker {
+ public:
+  Worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel, EventLoop& loop,
+         WorkerOwner& owner);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  const WorkerInfo& info() const { return info_; }
+  pyhost::GatewayEnd& channel() { return *channel_; }
+
+  // Threads without a request.
+  unsigned idle_threads() const;
+  // Requests handed ahead, beyond what its threads can run at once.
+  unsigned ahead() const;
+  // There is a slot, and the worker takes what it is given.
+  bool has_room() const;
+  unsigned active() const { return active_; }
+
+  // False: the exchange refused itself and is gone; the slot is free again.
+  bool submit(Exchange& exchange);
+  // Takes a request back that no thread has yet; its slot is free again.
+  bool take_back(std::uint32_t slot);
+  // The newest request that no thread has, taken back; null when there is none.
+  Exchange* take_back_newest();
+  // The oldest one, if it was submitted before `limit`.
+  Exchange* take_back_older_than(Clock::time_point limit);
+  // The exchange of this slot has no more interest in it. Unless it has read the whole answer, the
+  // worker is told that nobody wants it; what still comes is dropped.
+  void detach(std::uint32_t slot, bool answered);
+
+  // Takes what the worker has ready; true when there was something.
+  bool collect();
+  bool prepare_sleep() { return channel_->prepare_sleep(); }
+  void woke() { channel_->woke(); }
+
+  void violated(std::string_view why);
+  // No more requests: it ends when it has none.
+  void retire();
+  bool retired() const { return retired_; }
+  // Its exchanges, for the one who buries it: untaken ones first in order, each detached.
+  std::vector<Exchange*> abandon_untaken();
+  std::vector<Exchange*> abandon_running();
+  bool lost() const { return lost_; }
+  void mark_lost() { lost_ = true; }
+
+ private:
+  struct Slot {
+    Exchange* exchange = nullptr;
+    bool busy = false;     // submitted and not yet released
+    bool untaken = false;  // no thread was seen to have it
+    bool done = false;     // the thread is free again
+  };
+  struct Submitted {
+    std::uint32_t slot;
+    Clock::time_point when;
+  };
+  class Bell final : public Watched {
+   public:
+    void on_events(std::uint32_t) override {}  // its ringing alone ends the loop's sleep
+  };
+  class HangUp final : public Watched {
+   public:
+    explicit HangUp(Worker& worker) : worker_(worker) {}
+    void on_events(std::uint32_t events) override;
+
+   private:
+    Worker& worker_;
+  };
+
+  void serve(std::uint32_t slot);
+  void drop_answer(std::uint32_t slot);
+  void note_progress(std::uint32_t slot);
+  void release(std::uint32_t slot);
+  Exchange* forget_untaken(std::uint32_t slot);
+  void drop_taken();
+  void stop_if_idle();
+
+  WorkerInfo info_;
+  std::unique_ptr<pyhost::GatewayEnd> channel_;
+  EventLoop& loop_;
+  WorkerOwner& owner_;
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_;
+  std::deque<Submitted> order_;  // submitted and possibly untaken, oldest first
+  unsigned active_ = 0;          // busy and not done
+  bool retired_ = false;
+  bool lost_ = false;
+  Bell bell_;
+  HangUp hang_up_;
+};
+
+}  // namespace pycgid

@@ -1,0 +1,76 @@
+#include "daemon/gateway/worker_output.h"
+
+#include "daemon/log.h"
+
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <unistd.h>
+#include <utility>
+
+namespace pycgid {
+namespace {
+
+constexpr std::size_t kMaxLine = 8192;
+constexpr char kMark = '\x01';
+
+LogLevel level_of(char letter) {
+  switch (letter) {
+    case 'E':
+      return LogLevel::error;
+    case 'W':
+      return LogLevel::warning;
+    case 'I':
+      return LogLevel::info;
+    case 'D':
+      return LogLevel::debug;
+    default:
+      return LogLevel::notice;
+  }
+}
+
+}  // namespace
+
+WorkerOutput::WorkerOutput(std::string name, pyhost::UniqueFd pipe)
+    : name_(std::move(name)), pipe_(std::move(pipe)) {
+  ::fcntl(pipe_.get(), F_SETFL, O_NONBLOCK);
+}
+
+bool WorkerOutput::read() {
+  std::array<char, 16 * 1024> buffer;
+  const ssize_t count = ::read(pipe_.get(), buffer.data(), buffer.size());
+  if (count < 0) return errno == EAGAIN || errno == EINTR;
+  if (count > 0) {
+    take({buffer.data(), static_cast<std::size_t>(count)});
+    return true;
+  }
+  if (!partial_.empty()) log_one(partial_);
+  return false;
+}
+
+void WorkerOutput::take(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const std::size_t end = bytes.find('\n');
+    partial_.append(bytes.substr(0, end));
+    if (end == std::string_view::npos && partial_.size() < kMaxLine) return;
+    log_one(partial_);
+    partial_.clear();
+    if (end == std::string_view::npos) return;
+    bytes.remove_prefix(end + 1);
+  }
+}
+
+void WorkerOutput::log_one(std::string_view line) const {
+  if (line.empty()) return;
+  const std::size_t text_at = line.find(kMark, 1);
+  if (line.front() != kMark || text_at == std::string_view::npos || text_at < 2) {
+    return log_line(LogLevel::notice, name_, line);
+  }
+  const LogLevel level = level_of(line[1]);
+  const std::string_view request_id = line.substr(2, text_at - 2);
+  std::string text;
+  if (!request_id.empty()) text.append("[").append(request_id).append("] ");
+  log_line(level, name_, text.append(line.substr(text_at + 1)));
+}
+
+}  // namespace pycgid

@@ -1,0 +1,32 @@
+// What a worker writes to its standard output and error, line by line into the log. Lines of pyhost
+// carry a mark: "\x01" LEVEL REQUEST_ID "\x01" TEXT; others (written by C code, or by children) do
+// not.
+#pragma once
+
+#include "daemon/settings.h"
+#include "pyhost/unique_fd.h"
+
+#include <string>
+#include <string_view>
+
+namespace pycgid {
+
+class WorkerOutput {
+ public:
+  // `name` is "blog/2[4711]"; `pipe` is the reading end.
+  WorkerOutput(std::string name, pyhost::UniqueFd pipe);
+
+  int fd() const { return pipe_.get(); }
+  // Logs what is there. False at the end of the output.
+  bool read();
+
+ private:
+  void take(std::string_view bytes);
+  void log_one(std::string_view line) const;
+
+  std::string name_;
+  pyhost::UniqueFd pipe_;
+  std::string partial_;
+};
+
+}  // namespace pycgid
