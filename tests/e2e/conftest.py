@@ -1,0 +1,18 @@
+"""Fixtures of the end-to-end tests."""
+
+import contextlib
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+from harness.daemon import Daemon  # noqa: E402  (the path is set just above)
+
+
+@pytest.fixture
+def start():
+    """Starts daemons, and ends each of them with its checks when the test is over."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *arguments, **more: stack.enter_context(Daemon(*arguments, **more))

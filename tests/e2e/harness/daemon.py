@@ -1,0 +1,220 @@
+"""pycgid itself, run as an administrator would run it, and held to its promises when it ends."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+
+from . import cgi, fastcgi, processes, scgi
+from .gate import Gate
+
+PROGRAM = os.environ.get("PYCGID", "build/dev/pycgid")
+APPS = os.path.normpath(os.path.join(os.path.dirname(__file__), "../../apps"))
+LINE = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (?P<level>error|warning|notice|info|debug) "
+    r"(?P<object>\S+)\[(?P<pid>\d+)\]: (?P<text>.*)"
+)
+
+
+def environment(**more):
+    """The environment of a daemon: nothing of the test's own that it does not need."""
+    kept = ("PATH", "HOME", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
+    result = {name: os.environ[name] for name in kept if name in os.environ}
+    return {**result, "PYTHONDONTWRITEBYTECODE": "1", **more}
+
+
+def common_options():
+    """What every daemon under test needs here, whatever it is started for."""
+    options = ["--allow-root"] if os.geteuid() == 0 else []
+    for setting in os.environ.get("PYCGID_WORKER_ENV", "").split():
+        options += ["--env", setting]
+    return options
+
+
+class Daemon:
+    """A running daemon. Used as a context manager, it ends with stop() and its checks."""
+
+    def __init__(self, app, *options, command=None, pass_fds=(), env=None, **settings):
+        """`command` makes what runs the program from this object; `settings` are chdir, processes
+        and threads."""
+        self.directory = tempfile.mkdtemp(prefix="pycgid-")
+        os.chmod(self.directory, 0o755)
+        self.temp_dir = self.path("tmp")
+        os.mkdir(self.temp_dir)
+        self.gate = Gate(self.directory)
+        self.fastcgi = self.path("fastcgi")
+        self.scgi = self.path("scgi")
+        self.lines = []
+        self._acknowledged = []
+        self._ended = False
+        self._news = threading.Condition()
+        listens = any(option in ("--fastcgi", "--scgi") for option in options)
+        if not listens and not command:
+            options += ("--fastcgi", f"unix:{self.fastcgi}", "--scgi", f"unix:{self.scgi}")
+        for name, value in {"chdir": APPS, "processes": 1, "threads": 2, **settings}.items():
+            options += (f"--{name}", str(value))
+        options += ("--temp-dir", self.temp_dir, "--env", f"GATE={self.gate.path}")
+        self.process = subprocess.Popen(
+            [*(command(self) if command else []), PROGRAM, app, *options, *common_options()],
+            env=environment(**(env or {})),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=pass_fds,
+        )
+        self._reader = threading.Thread(target=self._collect, daemon=True)
+        self._reader.start()
+
+    # --- life ---
+
+    def __enter__(self):
+        try:
+            self.wait_line(r"ready", 20)
+        except BaseException:
+            self.kill()
+            raise
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.stop()
+        else:
+            self.kill()
+
+    def signal(self, number):
+        os.kill(self.process.pid, number)
+
+    def stop(self, deadline=20):
+        """Ends the daemon with TERM and checks that it leaves nothing behind and that its log
+        holds no surprise."""
+        try:
+            if self.process.poll() is None:
+                self.signal(signal.SIGTERM)
+            status = self.process.wait(deadline)
+            self.check_family_gone()
+            self._reader.join(deadline)
+            assert status == 0, f"exit status {status}"
+            self.check_log()
+            left = [name for name in os.listdir(self.directory) if name not in ("gate", "tmp")]
+            assert left == [] and os.listdir(self.temp_dir) == [], "files were left behind"
+        finally:
+            self.kill()
+
+    def kill(self):
+        """Ends whatever is left, shows the log to whoever reads of a failure, tidies up."""
+        for pid in processes.session_members(self.process.pid):
+            processes.kill(pid)
+        self.process.wait()
+        self._reader.join(10)
+        self.gate.close()
+        print("\n".join(self.lines))
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def check_family_gone(self, deadline=10):
+        """No process of the daemon's survives it by more than a moment."""
+        for pid in processes.session_members(self.process.pid):
+            assert processes.wait_gone(pid, deadline), f"left behind: {processes.title(pid)}"
+
+    # --- the log ---
+
+    def wait_line(self, pattern, deadline=10, since=0):
+        """Waits until a line of the log, from number `since` on, contains the pattern; such
+        lines are no surprise to check_log(). Returns the match."""
+        limit = time.monotonic() + deadline
+        with self._news:
+            while True:
+                for line in self.lines[since:]:
+                    if found := re.search(pattern, line):
+                        self._acknowledged.append(pattern)
+                        return found
+                since = max(since, len(self.lines))
+                left = limit - time.monotonic()
+                assert left > 0 and not (self._ended and since == len(self.lines)), (
+                    f"no line with {pattern!r} in the log:\n" + "\n".join(self.lines)
+                )
+                self._news.wait(left)
+
+    def expect(self, *patterns):
+        """Lines with these patterns are no surprise, should they appear."""
+        self._acknowledged += patterns
+
+    def count(self, pattern):
+        """How many lines contain the pattern now."""
+        with self._news:
+            return sum(1 for line in self.lines if re.search(pattern, line))
+
+    def mark(self):
+        """A number for `since`: lines that come after now."""
+        with self._news:
+            return len(self.lines)
+
+    def check_log(self):
+        for line in self.lines:
+            assert "Sanitizer" not in line and "runtime error:" not in line, line
+            if any(re.search(pattern, line) for pattern in self._acknowledged):
+                continue
+            found = LINE.fullmatch(line)
+            assert found, f"not in the form of the log: {line!r}"
+            assert found["level"] != "error", f"unexpected: {line}"
+
+    def _collect(self):
+        with self.process.stdout as stream:
+            for line in stream:
+                with self._news:
+                    self.lines.append(line.decode("utf-8", "backslashreplace").rstrip("\n"))
+                    self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
+
+    # --- processes ---
+
+    def family(self, name):
+        """Pids of the daemon's processes with this word in their titles, oldest first."""
+        found = processes.session_members(self.process.pid)
+        return sorted(pid for pid in found if name in processes.title(pid))
+
+    @property
+    def gateway(self):
+        (pid,) = self.family("gateway")
+        return pid
+
+    @property
+    def workers(self):
+        return self.family("worker")
+
+    # --- requests ---
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def connect(self, timeout=10):
+        return fastcgi.Connection(self.fastcgi, timeout)
+
+    def get(self, path="/", **variables):
+        return fastcgi.fetch(self.fastcgi, cgi.variables(path, **variables))
+
+    def post(self, path, body, **variables):
+        fields = cgi.variables(path, "POST", length=len(body), **variables)
+        return fastcgi.fetch(self.fastcgi, fields, body)
+
+    def get_scgi(self, path="/", **variables):
+        return scgi.fetch(self.scgi, path, **variables)
+
+
+def run(*arguments, deadline=10, **more):
+    """Runs the program to its end; returns the completed process."""
+    return subprocess.run(
+        [PROGRAM, *arguments],
+        env=environment(**more),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=deadline,
+        check=False,
+    )

@@ -1,0 +1,73 @@
+"""Processes, watched from outside through /proc and pidfds."""
+
+import os
+import select
+import signal
+
+
+def session_members(session):
+    """Pids of the living processes of a session. Nobody in the daemon calls setsid(), so that
+    the session of a daemon under test is its whole family, orphans included."""
+    return [pid for pid in _pids() if _stat(pid)[3:4] == [str(session)] and not _is_zombie(pid)]
+
+
+def children(parent):
+    """Pids of the living children of a process."""
+    return [pid for pid in _pids() if _stat(pid)[1:2] == [str(parent)] and not _is_zombie(pid)]
+
+
+def title(pid):
+    """The command line as ps(1) shows it."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().replace(b"\0", b" ").decode("latin-1").strip()
+    except OSError:
+        return ""
+
+
+def open_files(pid):
+    """What the descriptors of a process point to."""
+    links = []
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            links.append(os.readlink(f"/proc/{pid}/fd/{name}"))
+        except FileNotFoundError:
+            pass  # It was closed between the two calls.
+    return links
+
+
+def wait_gone(pid, deadline=10):
+    """Waits until a process that is not our child has ended; False when it lives on."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([pidfd], [], [], deadline)[0])
+    finally:
+        os.close(pidfd)
+
+
+def kill(pid, number=signal.SIGKILL):
+    """Sends a signal to a process that may have ended already."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def _pids():
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _stat(pid):
+    """Fields of /proc/PID/stat from the state on: state, parent, group, session, ..."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
+            return file.read().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def _is_zombie(pid):
+    return _stat(pid)[:1] in (["Z"], ["X"], [])
