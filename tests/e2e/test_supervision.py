@@ -1,0 +1,203 @@
+"""Processes that die, and the end of the daemon (issue 2, point 6; F3)."""
+
+import os
+import signal
+
+import pytest
+from harness import cgi, fastcgi, processes
+from harness.fastcgi import KEEP
+
+WORKER_LINES = r" \S+/\d+\[\d+\]: "
+WAITING = cgi.variables("/waiting")
+
+
+def test_processes_have_titles(start):
+    daemon = start("pep3333", processes=2)
+    assert processes.title(daemon.process.pid).startswith("pycgid: master")
+    assert processes.title(daemon.gateway).startswith("pycgid: gateway")
+    assert len(daemon.workers) == 2
+    assert all("pycgid: worker" in processes.title(pid) for pid in daemon.workers)
+
+
+def test_an_idle_worker_that_dies_is_replaced(start):
+    daemon = start("crashing")
+    (worker,) = daemon.workers
+    mark = daemon.mark()
+    processes.kill(worker)
+    daemon.wait_line("replac", since=mark)
+    answer = daemon.get("/pid")
+    assert answer.status == 200 and int(answer.body) != worker
+    assert "signal 9" in daemon.wait_line(rf"{worker}.*killed by.*").group(0)
+
+
+def test_a_worker_that_dies_with_requests_answers_502(start):
+    daemon = start("pep3333", threads=2)
+    daemon.expect(WORKER_LINES, "GET /waiting")
+    with daemon.connect() as connection:
+        for each in (1, 2, 3):
+            connection.send(fastcgi.request(WAITING, b"", each, KEEP))
+        visitors = [daemon.gate.arrival(), daemon.gate.arrival()]
+        processes.kill(visitors[0].pid)
+        statuses = [connection.answer(each).status for each in (1, 2)]
+        assert statuses == [502, 502]
+        # The queued one was nobody's yet: the new worker answers it.
+        daemon.gate.arrival().release()
+        assert connection.answer(3).status == 200
+
+
+def test_the_other_worker_goes_on(start):
+    daemon = start("pep3333", processes=2, threads=1)
+    daemon.expect(WORKER_LINES, "GET /waiting")
+    with daemon.connect() as connection:
+        for each in (1, 2):
+            connection.send(fastcgi.request(WAITING, b"", each, KEEP))
+        visitors = [daemon.gate.arrival(), daemon.gate.arrival()]
+        assert visitors[0].pid != visitors[1].pid
+        processes.kill(visitors[0].pid)
+        visitors[1].release()
+        assert sorted(connection.answer(each).status for each in (1, 2)) == [200, 502]
+
+
+def test_a_worker_that_forks_takes_its_children_along(start, tmp_path):
+    """A child of the application's shares the worker's process group, and its fate."""
+    (tmp_path / "forking.py").write_text(
+        "import subprocess\n"
+        "child = subprocess.Popen(['sleep', '1000'])\n"
+        "def application(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Type', 'text/plain')])\n"
+        "    return [str(child.pid).encode()]\n"
+    )
+    os.chmod(tmp_path, 0o755)
+    daemon = start("forking", chdir=str(tmp_path))
+    child = int(daemon.get().body)
+    daemon.stop()
+    assert processes.wait_gone(child)
+
+
+def test_a_gateway_that_dies_is_replaced(start):
+    daemon = start("crashing")
+    gateway = daemon.gateway
+    daemon.expect("gateway")
+    mark = daemon.mark()
+    processes.kill(gateway)
+    daemon.wait_line(r"ready", since=mark)
+    assert daemon.get("/pid").status == 200 and daemon.get_scgi("/pid").status == 200
+    assert daemon.gateway != gateway
+
+
+def test_a_gateway_that_dies_takes_running_requests_along(start):
+    daemon = start("pep3333")
+    daemon.expect("gateway", WORKER_LINES)
+    mark = daemon.mark()
+    with daemon.connect() as connection:
+        connection.send(fastcgi.request(WAITING))
+        visitor = daemon.gate.arrival()
+        processes.kill(daemon.gateway)
+        assert connection.at_end()
+    visitor.release()
+    assert processes.wait_gone(visitor.pid)
+    daemon.wait_line(r"ready", since=mark)
+    assert daemon.get("/single").status == 200
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_master_that_dies_leaves_no_orphan(start, busy):
+    daemon = start("pep3333", processes=2)
+    family = processes.session_members(daemon.process.pid)
+    assert len(family) == 4
+    with daemon.connect() as connection:
+        if busy:
+            connection.send(fastcgi.request(WAITING))
+            daemon.gate.arrival()
+        processes.kill(daemon.process.pid)
+        daemon.process.wait()
+        daemon.check_family_gone()
+    daemon.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_F3_a_signal_ends_the_daemon_with_0(start, number):
+    daemon = start("pep3333")
+    daemon.signal(number)
+    assert daemon.process.wait(10) == 0
+    daemon.stop()
+
+
+@pytest.mark.parametrize("flags", [0, KEEP])
+def test_F3_term_finishes_what_has_been_accepted(start, flags):
+    daemon = start("pep3333", threads=1)
+    with daemon.connect() as connection:
+        connection.send(fastcgi.request(WAITING, b"", 1, flags))
+        visitor = daemon.gate.arrival()
+        connection.send(fastcgi.request(cgi.variables("/single"), b"", 2, flags))
+        connection.send(fastcgi.get_values("FCGI_MAX_REQS"))
+        assert connection.next_record(0), "the second request is accepted"
+        mark = daemon.mark()
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_line("(?i)term|stop|finish|end", since=mark)
+        visitor.release()
+        assert connection.answer(1).status == 200
+        assert connection.answer(2).status == 200
+        assert connection.at_end()
+    assert daemon.process.wait(10) == 0
+
+
+def test_term_sends_a_large_response_to_its_end(start):
+    daemon = start("files")
+    with daemon.connect() as connection:
+        connection.send(fastcgi.request(cgi.variables("/download", query="30")))
+        blocks = connection.blocks()
+        received = len(next(blocks))
+        mark = daemon.mark()
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_line("(?i)term|stop|finish|end", since=mark)
+        received += sum(map(len, blocks))
+        assert received > 30 << 20
+    assert daemon.process.wait(10) == 0
+
+
+def test_a_second_term_ends_at_once(start):
+    daemon = start("pep3333")
+    daemon.expect(WORKER_LINES, "GET /waiting")
+    with daemon.connect() as connection:
+        connection.send(fastcgi.request(WAITING))
+        daemon.gate.arrival()
+        mark = daemon.mark()
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_line("(?i)term|stop|finish|end", since=mark)
+        assert daemon.process.poll() is None
+        daemon.signal(signal.SIGTERM)
+        daemon.process.wait(3)
+        daemon.check_family_gone()
+
+
+def test_stop_timeout_ends_what_does_not_end(start):
+    daemon = start("pep3333", "--stop-timeout", "300ms")
+    daemon.expect(WORKER_LINES, "GET /waiting", "stop-timeout")
+    with daemon.connect() as connection:
+        connection.send(fastcgi.request(WAITING))
+        daemon.gate.arrival()
+        daemon.signal(signal.SIGTERM)
+        assert daemon.process.wait(10) == 0
+        daemon.check_family_gone()
+
+
+def test_an_application_that_dies_at_once_again_and_again_is_slowed_down(start, tmp_path):
+    """Its first start is fine; every later one fails. The daemon must not spin."""
+    (tmp_path / "once.py").write_text(
+        "import os, os.path\n"
+        "if os.path.exists('started'):\n"
+        "    os._exit(9)\n"
+        "open('started', 'w').close()\n"
+        "def application(environ, start_response):\n"
+        "    os._exit(9)\n"
+    )
+    os.chmod(tmp_path, 0o777)
+    daemon = start("once", chdir=str(tmp_path))
+    daemon.expect(WORKER_LINES, r"once|exited", "GET")
+    mark = daemon.mark()
+    assert daemon.get().status == 502
+    for _ in range(3):
+        daemon.wait_line("status 9", since=mark)
+        mark = daemon.mark()
+    assert daemon.count("status 9") < 20

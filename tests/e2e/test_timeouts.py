@@ -1,0 +1,90 @@
+"""Peers that stop in the middle: params-timeout, body-timeout, send-timeout, keep-timeout."""
+
+import time
+
+import pytest
+from harness import cgi, fastcgi, scgi, sockets
+from harness.fastcgi import KEEP
+
+SINGLE = cgi.variables("/single")
+
+
+def seconds_until_end(connection):
+    """How long the connection lives; whatever it says in its last moment is read."""
+    begun = time.monotonic()
+    try:
+        while connection.recv(65536):
+            pass
+    except ConnectionResetError:
+        pass
+    return time.monotonic() - begun
+
+
+@pytest.mark.parametrize("sent", [b"", fastcgi.begin(), fastcgi.begin()[:5]])
+def test_params_timeout_closes_the_connection(start, sent):
+    daemon = start("pep3333", "--params-timeout", "300ms", "--keep-timeout", "300ms")
+    with sockets.connect(daemon.fastcgi) as connection:
+        connection.sendall(sent)
+        assert 0.2 < seconds_until_end(connection) < 5
+    assert daemon.get("/single").status == 200
+
+
+def test_params_timeout_holds_for_scgi(start):
+    daemon = start("pep3333", "--params-timeout", "300ms")
+    with sockets.connect(daemon.scgi) as connection:
+        connection.sendall(b"100:CONTENT")
+        assert 0.2 < seconds_until_end(connection) < 5
+
+
+@pytest.mark.parametrize("protocol", ["fastcgi", "scgi"])
+def test_body_timeout_ends_the_request(start, protocol):
+    daemon = start("pep3333", "--body-timeout", "300ms")
+    if protocol == "fastcgi":
+        fields = cgi.variables("/whole", "POST", length=100)
+        sent = fastcgi.begin() + fastcgi.params(fields) + fastcgi.record(fastcgi.STDIN, 1, b"x")
+    else:
+        sent = scgi.netstring(scgi.headers(scgi.variables("/whole", "POST", 100))) + b"x"
+    with sockets.connect(getattr(daemon, protocol)) as connection:
+        connection.sendall(sent)
+        assert 0.2 < seconds_until_end(connection) < 5
+    assert daemon.get("/single").status == 200
+
+
+def test_body_timeout_counts_from_the_last_byte(start):
+    """A body that drips in time is never cut, however long it takes in all."""
+    daemon = start("files", "--body-timeout", "1s")
+    fields = cgi.variables("/upload", "POST", length=12)
+    with daemon.connect() as connection:
+        connection.send(fastcgi.begin() + fastcgi.params(fields))
+        connection.socket.settimeout(0.15)
+        for _ in range(12):
+            connection.send(fastcgi.record(fastcgi.STDIN, 1, b"x"))
+            with pytest.raises(TimeoutError):  # The pace, and a proof that nothing is said yet.
+                connection.socket.recv(1)
+        connection.send(fastcgi.record(fastcgi.STDIN, 1))
+        connection.socket.settimeout(10)
+        output = b""
+        while b"12 " not in output:
+            piece = connection.socket.recv(65536)
+            assert piece, output
+            output += piece
+
+
+def test_keep_timeout_closes_idle_connections_alone(start):
+    daemon = start("pep3333", "--keep-timeout", "300ms")
+    with daemon.connect() as idle, daemon.connect() as busy:
+        for connection, path in ((idle, "/single"), (busy, "/waiting")):
+            connection.send(fastcgi.request(cgi.variables(path), flags=KEEP))
+        visitor = daemon.gate.arrival()
+        assert idle.answer().status == 200
+        assert 0.2 < seconds_until_end(idle.socket) < 5
+        visitor.release()
+        assert busy.answer().status == 200
+
+
+def test_send_timeout_gives_up_on_a_client_that_does_not_read(start):
+    daemon = start("pep3333", "--send-timeout", "300ms", "--response-buffer", "64K")
+    with sockets.connect(daemon.fastcgi) as connection:
+        connection.sendall(fastcgi.request(cgi.variables("/endless")))
+        daemon.wait_line("closed endless")
+    assert daemon.get("/single").status == 200
