@@ -81,7 +81,7 @@ TEST_CASE("F17: an empty STDOUT record comes before END_REQUEST", "[fcgi]") {
 }
 
 TEST_CASE("F18: content is split at 65528 bytes", "[fcgi]") {
-  for (const std::size_t size : {65527, 65528, 65529, 65535, 65536, 200000}) {
+  for (const std::size_t size : {65527U, 65528U, 65529U, 65535U, 65536U, 200000U}) {
     std::string out;
     const std::string bytes = pattern(size);
     fcgi::append_stdout(out, 9, bytes);
@@ -99,7 +99,7 @@ TEST_CASE("F18: content is split at 65528 bytes", "[fcgi]") {
 }
 
 TEST_CASE("F18: a header alone says how much padding its content needs", "[fcgi]") {
-  for (const std::size_t size : {0, 1, 7, 8, 4095, 65528}) {
+  for (const std::size_t size : {0U, 1U, 7U, 8U, 4095U, 65528U}) {
     std::size_t padding = 99;
     const std::array<char, 8> header = fcgi::stdout_header(258, size, padding);
     std::string out(header.data(), header.size());

@@ -51,7 +51,7 @@ TEST_CASE("F4: after an error every call returns it again", "[fcgi]") {
 }
 
 TEST_CASE("F5: padding of any length is skipped", "[fcgi]") {
-  for (const std::size_t padding : {0, 1, 7, 255}) {
+  for (const std::size_t padding : {0U, 1U, 7U, 255U}) {
     const std::string bytes = record(kBegin, 1, number16(1) + std::string(6, '\0'), padding) +
                               record(kParams, 1, pair("A", "b"), padding) +
                               record(kParams, 1, "", padding) + record(kStdin, 1, "xyz", padding) +
@@ -154,7 +154,7 @@ TEST_CASE("F10: BEGIN_REQUEST for an active id is an error", "[fcgi]") {
 }
 
 TEST_CASE("F11: BEGIN_REQUEST of other than 8 bytes is an error", "[fcgi]") {
-  for (const std::size_t size : {0, 7, 9, 65535}) {
+  for (const std::size_t size : {0U, 7U, 9U, 65535U}) {
     CHECK(events(record(kBegin, 1, std::string(size, '\0'))) ==
           Lines{"error: the content of BEGIN_REQUEST is not 8 bytes"});
   }

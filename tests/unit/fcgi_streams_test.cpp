@@ -62,7 +62,7 @@ TEST_CASE("F13: a value that takes several records of the largest size", "[fcgi]
 }
 
 TEST_CASE("F14: lengths of one byte up to 127, of four bytes from 128", "[fcgi]") {
-  for (const std::size_t size : {1, 127, 128, 255, 256, 3000}) {
+  for (const std::size_t size : {1U, 127U, 128U, 255U, 256U, 3000U}) {
     const std::string name(size, 'N');
     const std::string value(size, 'v');
     const Lines expected = {"param 1 " + name + "=" + value, "params_end 1"};
