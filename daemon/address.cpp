@@ -45,10 +45,10 @@ std::string parse_fd(std::string_view text, Address& address) {
 
 std::string check_host(std::string_view host, bool bracketed) {
   const std::string name(host);
-  if (bracketed) return is_ip(AF_INET6, name) ? "" : concat(quoted(host), " is no IPv6 address");
+  if (bracketed) return is_ip(AF_INET6, name) ? "" : concat(in_quotes(host), " is no IPv6 address");
   if (host == "*" || host == "localhost" || is_ip(AF_INET, name)) return {};
   if (is_ip(AF_INET6, name)) return "an IPv6 address stands in brackets: [V6]:PORT";
-  return concat(quoted(host), " is no numeric address; ", kForms);
+  return concat(in_quotes(host), " is no numeric address; ", kForms);
 }
 
 std::string parse_tcp(std::string_view text, Address& address) {

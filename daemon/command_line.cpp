@@ -44,8 +44,8 @@ std::string without_dashes(std::string name) {
 
 [[noreturn]] void refuse_unknown(const std::string& name) {
   const std::string_view nearest = nearest_option(name);
-  std::string text = concat("unknown option ", quoted(name));
-  if (!nearest.empty()) text += concat("; did you mean ", quoted(nearest), "?");
+  std::string text = concat("unknown option ", in_quotes(name));
+  if (!nearest.empty()) text += concat("; did you mean ", in_quotes(nearest), "?");
   fail_start(ExitStatus::usage, std::move(text));
 }
 
@@ -64,7 +64,7 @@ std::vector<po::option> split_arguments(const std::vector<std::string>& argument
   } catch (const po::unknown_option& error) {
     refuse_unknown(without_dashes(error.get_option_name()));
   } catch (const po::error_with_option_name& error) {
-    usage_error(concat("option ", quoted(without_dashes(error.get_option_name())),
+    usage_error(concat("option ", in_quotes(without_dashes(error.get_option_name())),
                        error.get_option_name().find('=') == std::string::npos
                            ? " needs a value"
                            : " does not take this value"));
@@ -74,12 +74,12 @@ std::vector<po::option> split_arguments(const std::vector<std::string>& argument
 void apply(Settings& settings, const OptionRow& row, std::string_view value) {
   if (row.set == nullptr) {
     fail_start(ExitStatus::usage,
-               concat("option ", quoted(row.name), " is not built yet in this version"));
+               concat("option ", in_quotes(row.name), " is not built yet in this version"));
   }
   const std::string wrong = row.set(settings, value, row);
   if (!wrong.empty()) {
-    fail_start(ExitStatus::usage,
-               concat("bad value ", quoted(value), " for option ", quoted(row.name), ": ", wrong));
+    fail_start(ExitStatus::usage, concat("bad value ", in_quotes(value), " for option ",
+                                         in_quotes(row.name), ": ", wrong));
   }
 }
 
@@ -89,7 +89,7 @@ void apply_all(Settings& settings, const std::vector<po::option>& options) {
     const OptionRow* row = find_option(option.string_key);
     if (row == nullptr) continue;
     if (!seen.insert(option.string_key).second && !row->repeatable) {
-      usage_error(concat("option ", quoted(row->name), " is given twice"));
+      usage_error(concat("option ", in_quotes(row->name), " is given twice"));
     }
     apply(settings, *row, option.value.empty() ? "" : option.value.front());
   }

@@ -21,7 +21,7 @@ std::string find_libexec_dir() {
         fs::path(PYCGID_LIBEXEC_DIR)}) {
     if (fs::exists(directory / "boot.py", error)) return directory.string();
   }
-  fail_start(ExitStatus::system, concat("cannot find boot.py in ", quoted(PYCGID_LIBEXEC_DIR),
+  fail_start(ExitStatus::system, concat("cannot find boot.py in ", in_quotes(PYCGID_LIBEXEC_DIR),
                                         "; the installation is incomplete"));
 }
 
@@ -38,6 +38,15 @@ std::vector<std::string> built_pythons(const std::string& libexec_dir) {
   }
   std::ranges::sort(pythons);
   return pythons;
+}
+
+std::string version_text() {
+  std::string text = "pycgid " PYCGID_VERSION "\n";
+  const std::string directory = find_libexec_dir();
+  for (const std::string& python : built_pythons(directory)) {
+    text += concat("built for ", python, " in ", directory, "\n");
+  }
+  return text;
 }
 
 }  // namespace pycgid

@@ -13,4 +13,7 @@ std::string find_libexec_dir();
 // The Pythons that a module is there for: "cpython-311-x86_64-linux-gnu".
 std::vector<std::string> built_pythons(const std::string& libexec_dir);
 
+// What --version prints.
+std::string version_text();
+
 }  // namespace pycgid

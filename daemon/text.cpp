@@ -16,7 +16,7 @@ std::string two_units(std::int64_t big, char big_unit, std::int64_t small, char 
 
 }  // namespace
 
-std::string quoted(std::string_view value) {
+std::string in_quotes(std::string_view value) {
   return concat("\"", value, "\"");
 }
 

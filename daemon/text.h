@@ -24,7 +24,7 @@ std::string concat(const Parts&... parts) {
 }
 
 // "value", in double quotes.
-std::string quoted(std::string_view value);
+std::string in_quotes(std::string_view value);
 
 // The system's words for an errno: "Permission denied".
 std::string reason(int error);

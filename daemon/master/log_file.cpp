@@ -20,8 +20,8 @@ void LogFile::open() {
   if (is_stderr()) return;
   fd_ = open_path();
   if (!fd_) {
-    fail_start(ExitStatus::system, concat("cannot open log ", quoted(where_), ": ", reason(errno),
-                                          " (option \"log\")"));
+    fail_start(ExitStatus::system, concat("cannot open log ", in_quotes(where_), ": ",
+                                          reason(errno), " (option \"log\")"));
   }
   set_log_fd(fd_.get());
 }
@@ -30,7 +30,7 @@ bool LogFile::reopen() {
   if (is_stderr()) return false;
   pyhost::UniqueFd fresh = open_path();
   if (!fresh) {
-    log_error(concat("cannot open log ", quoted(where_), ": ", reason(errno),
+    log_error(concat("cannot open log ", in_quotes(where_), ": ", reason(errno),
                      " (option \"log\"), going on with the old file"));
     return false;
   }

@@ -47,14 +47,14 @@ uid_t user_id(const std::string& name, const std::string& option) {
   if (const passwd* entry = getpwnam(name.c_str()); entry != nullptr) return entry->pw_uid;
   if (const auto number = numeric_id(name)) return *number;
   fail_start(ExitStatus::configuration,
-             concat("no such user: ", quoted(name), " (option ", quoted(option), ")"));
+             concat("no such user: ", in_quotes(name), " (option ", in_quotes(option), ")"));
 }
 
 gid_t group_id(const std::string& name, const std::string& option) {
   if (const group* entry = getgrnam(name.c_str()); entry != nullptr) return entry->gr_gid;
   if (const auto number = numeric_id(name)) return *number;
   fail_start(ExitStatus::configuration,
-             concat("no such group: ", quoted(name), " (option ", quoted(option), ")"));
+             concat("no such group: ", in_quotes(name), " (option ", in_quotes(option), ")"));
 }
 
 Credentials resolve_credentials(const std::string& user, const std::string& group) {
@@ -69,11 +69,21 @@ Credentials resolve_credentials(const std::string& user, const std::string& grou
     const bool by_user = result.user != geteuid();
     fail_start(
         ExitStatus::system,
-        concat("cannot change to ", by_user ? "user " : "group ", quoted(by_user ? user : group),
+        concat("cannot change to ", by_user ? "user " : "group ", in_quotes(by_user ? user : group),
                ": not started as root (option ", by_user ? "\"user\")" : "\"group\")"));
   }
   if (result.change) result.groups = supplementary_groups(result.user, result.group);
   return result;
+}
+
+Credentials worker_credentials(const PoolSettings& pool) {
+  const Credentials credentials = resolve_credentials(pool.user, pool.group);
+  if (credentials.user == 0 && !pool.allow_root) {
+    fail_start(ExitStatus::configuration,
+               "workers would run as root; name another user (option \"user\"), or allow it "
+               "(option \"allow-root\")");
+  }
+  return credentials;
 }
 
 std::string user_name(uid_t user) {

@@ -1,6 +1,8 @@
 // Users and groups: looked up before anything is forked, taken on in the children.
 #pragma once
 
+#include "daemon/settings.h"
+
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -18,6 +20,9 @@ struct Credentials {
 // From options "user" and "group"; empty texts mean none given. Throws StartupError: status 78 when
 // there is no such user or group, 71 when this process may not change to it.
 Credentials resolve_credentials(const std::string& user, const std::string& group);
+
+// The workers' of a pool. Throws StartupError also when they would run as root unasked.
+Credentials worker_credentials(const PoolSettings& pool);
 
 // Throws StartupError, naming option `option`, when there is no such user or group.
 uid_t user_id(const std::string& name, const std::string& option);

@@ -58,11 +58,11 @@ std::string directory_of(const std::string& path) {
 }
 
 [[noreturn]] void cannot_bind_path(const Address& address, int error) {
-  const std::string directory = quoted(directory_of(address.path));
+  const std::string directory = in_quotes(directory_of(address.path));
   std::string advice;
   if (error == ENOENT) advice = concat("create the directory ", directory);
   if (error == EACCES || error == EROFS) {
-    advice = concat("the directory must be writable by user ", quoted(user_name(geteuid())));
+    advice = concat("the directory must be writable by user ", in_quotes(user_name(geteuid())));
   }
   cannot_bind(address, reason(error), advice);
 }
@@ -164,10 +164,11 @@ pyhost::UniqueFd listen_unix_abstract(const Address& address, int backlog) {
   return fd;
 }
 
-void check_socket_path(const Address& address) {
+void check_socket_path(const Address& address, const PoolSettings& pool) {
   const std::string directory = directory_of(address.path);
   if (::access(directory.c_str(), W_OK | X_OK) != 0) cannot_bind_path(address, errno);
   static_cast<void>(occupant_of(address));
+  static_cast<void>(owner_of(pool));
 }
 
 }  // namespace pycgid

@@ -12,8 +12,8 @@ namespace pycgid {
 pyhost::UniqueFd listen_unix_path(const Address& address, const PoolSettings& pool, int backlog);
 pyhost::UniqueFd listen_unix_abstract(const Address& address, int backlog);
 
-// Whether the path could be bound: its directory, and what stands there now. A live socket is
-// fine: it is probably that of the running daemon. Throws StartupError.
-void check_socket_path(const Address& address);
+// Whether the path could be bound: its directory, its owner, and what stands there now. A live
+// socket is fine: it is probably that of the running daemon. Throws StartupError.
+void check_socket_path(const Address& address, const PoolSettings& pool);
 
 }  // namespace pycgid

@@ -61,8 +61,8 @@ std::string venv_python(const std::string& venv) {
   std::string program = absolute(venv) + "/bin/python";
   if (is_program(program)) return program;
   fail_start(ExitStatus::configuration,
-             concat("cannot use virtual environment ", quoted(venv), ": there is no program ",
-                    quoted(program), " (option \"venv\"); make it with python3 -m venv"));
+             concat("cannot use virtual environment ", in_quotes(venv), ": there is no program ",
+                    in_quotes(program), " (option \"venv\"); make it with python3 -m venv"));
 }
 
 std::string find_python(const PoolSettings& pool, const std::vector<std::string>& environment) {
@@ -71,7 +71,7 @@ std::string find_python(const PoolSettings& pool, const std::vector<std::string>
   const std::string_view path = path_variable(environment);
   std::string program = is_path ? absolute(pool.python) : search_path(pool.python, path);
   if (!program.empty() && is_program(program)) return program;
-  std::string text = concat("cannot run python ", quoted(pool.python), ": no such program");
+  std::string text = concat("cannot run python ", in_quotes(pool.python), ": no such program");
   if (!is_path) text += concat(" in ", path);
   fail_start(ExitStatus::configuration, text + " (option \"python\")");
 }

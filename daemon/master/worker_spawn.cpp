@@ -91,10 +91,10 @@ class Child {
     envp_ = pointers_to(environment_);
     const PoolSettings& pool = plan.pool;
     user_failure_ =
-        concat("error 71 cannot change to user ", quoted(pool.user), " (option \"user\"): ");
+        concat("error 71 cannot change to user ", in_quotes(pool.user), " (option \"user\"): ");
     chdir_failure_ =
-        concat("error 78 cannot enter directory ", quoted(pool.chdir), " (option \"chdir\"): ");
-    exec_failure_ = concat("error 78 cannot run python ", quoted(plan.command.program), ": ");
+        concat("error 78 cannot enter directory ", in_quotes(pool.chdir), " (option \"chdir\"): ");
+    exec_failure_ = concat("error 78 cannot run python ", in_quotes(plan.command.program), ": ");
   }
 
   // In the child, from fork to exec; async-signal-safe.

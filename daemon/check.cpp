@@ -1,0 +1,121 @@
+// Option -t, see check.h.
+#include "daemon/check.h"
+
+#include "daemon/master/exit_text.h"
+#include "daemon/master/master.h"
+#include "daemon/master/unix_socket.h"
+#include "daemon/master/worker_process.h"
+#include "daemon/startup_error.h"
+#include "daemon/text.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <iostream>
+#include <poll.h>
+#include <string_view>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utility>
+
+namespace pycgid {
+namespace {
+
+// How long a worker gets to end when the application is loaded and not needed any more.
+constexpr std::chrono::seconds kEndPatience{2};
+
+// Passes on what the worker says, without the marks (between bytes 1) that are for the gateway.
+class OutputPasser {
+ public:
+  explicit OutputPasser(pyhost::UniqueFd fd) : fd_(std::move(fd)) {}
+
+  int fd() const { return fd_.get(); }
+  bool at_end() const { return !fd_; }
+  // Without blocking.
+  void pass() {
+    std::array<char, 4096> chunk;
+    const ssize_t got = ::read(fd_.get(), chunk.data(), chunk.size());
+    if (got == 0) fd_.reset();
+    if (got <= 0) return;
+    for (char character : std::string_view(chunk.data(), static_cast<std::size_t>(got))) {
+      if (character == '\x01') {
+        in_mark_ = !in_mark_;
+      } else if (!in_mark_) {
+        std::cerr.put(character);
+      }
+    }
+  }
+
+ private:
+  pyhost::UniqueFd fd_;
+  bool in_mark_ = false;
+};
+
+// Waits until one of the descriptors is readable; false when `due` comes first.
+bool wait_readable(std::array<pollfd, 2> entries, TimePoint due) {
+  const auto left = std::chrono::ceil<Milliseconds>(due - std::chrono::steady_clock::now());
+  return ::poll(entries.data(), entries.size(), std::max(0, static_cast<int>(left.count()))) > 0;
+}
+
+// The worker's first line; empty when it ends, or `due` comes, before there is one.
+std::optional<std::string> first_line(WorkerProcess& worker, OutputPasser& output, TimePoint due) {
+  while (worker.status_fd() >= 0) {
+    if (!wait_readable({{{worker.status_fd(), POLLIN, 0}, {output.fd(), POLLIN, 0}}}, due)) break;
+    if (!output.at_end()) output.pass();
+    if (auto line = worker.read_status()) return line;
+  }
+  return std::nullopt;
+}
+
+// Sees the worker off, by force in the end; returns its wait status.
+int end_worker(const WorkerProcess& worker, OutputPasser& output, TimePoint due) {
+  while (!output.at_end() && wait_readable({{{output.fd(), POLLIN, 0}, {-1, 0, 0}}}, due)) {
+    output.pass();
+  }
+  ::kill(-worker.pid(), SIGKILL);
+  int wait_status = 0;
+  ::waitpid(worker.pid(), &wait_status, 0);
+  return wait_status;
+}
+
+void try_application(const WorkerPlan& plan) {
+  SpawnedWorker process;
+  if (const std::string wrong = spawn_worker(plan, 1, process); !wrong.empty()) {
+    fail_start(ExitStatus::system, wrong);
+  }
+  OutputPasser output(std::move(process.output));
+  WorkerProcess worker(std::move(process), plan.pool.name + "/1", 1, 1);
+  const TimePoint start = std::chrono::steady_clock::now();
+  const auto line = first_line(worker, output, start + plan.pool.start_timeout);
+  const bool too_late = !line && worker.status_fd() >= 0;
+  // The worker ends when its channel is closed.
+  worker.take_channel();
+  const TimePoint now = std::chrono::steady_clock::now();
+  const int wait_status = end_worker(worker, output, too_late ? now : now + kEndPatience);
+  if (too_late) fail_start(ExitStatus::configuration, start_timeout_text(plan.pool));
+  if (!line) {
+    fail_start(ExitStatus::configuration,
+               concat(worker.object(), " ", describe_exit(wait_status), " before it was ready"));
+  }
+  if (*line != "ready") throw parse_complaint(*line);
+}
+
+}  // namespace
+
+void check_settings(const Settings& settings) {
+  check_temp_dir(settings);
+  resolve_credentials(settings.user, settings.group);
+  for (const PoolSettings& pool : settings.pools) {
+    const Credentials credentials = worker_credentials(pool);
+    for (const Address& address : pool.addresses) {
+      if (address.kind == Address::Kind::unix_path) check_socket_path(address, pool);
+    }
+    try_application({pool, make_worker_command(settings, pool, environ), credentials});
+    std::cout << "configuration is fine: pool " << in_quotes(pool.name) << ", application "
+              << in_quotes(pool.app) << " loads\n";
+  }
+}
+
+}  // namespace pycgid

@@ -1,0 +1,72 @@
+// pycgid(8): reads the command line and becomes the master.
+#include "daemon/check.h"
+#include "daemon/command_line.h"
+#include "daemon/libexec.h"
+#include "daemon/log.h"
+#include "daemon/master/descriptors.h"
+#include "daemon/master/log_file.h"
+#include "daemon/master/master.h"
+#include "daemon/master/process_title.h"
+#include "daemon/startup_error.h"
+
+#include <exception>
+#include <iostream>
+#include <string>
+#include <vector>
+
+namespace pycgid {
+namespace {
+
+void serve(const Settings& settings, const ProcessTitle& title) {
+  LogFile log(settings.log);
+  log.open();
+  set_log_level(settings.log_level);
+  set_log_identity("master");
+  Master master(settings, log, title);
+  title.set("pycgid: master");
+  master.run();
+}
+
+void act(CommandLine command, const ProcessTitle& title) {
+  switch (command.action) {
+    case CommandLine::Action::help:
+      std::cout << help_text();
+      break;
+    case CommandLine::Action::version:
+      std::cout << version_text();
+      break;
+    case CommandLine::Action::check:
+      command.settings.libexec_dir = find_libexec_dir();
+      check_settings(command.settings);
+      break;
+    case CommandLine::Action::run:
+      command.settings.libexec_dir = find_libexec_dir();
+      serve(command.settings, title);
+      break;
+  }
+}
+
+int report(ExitStatus status, const std::string& text) {
+  std::cerr << "pycgid: " << escape_control(text) << '\n';
+  return static_cast<int>(status);
+}
+
+int run(int argc, char** argv) {
+  try {
+    open_standard_descriptors();
+    const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+    act(parse_command_line(arguments), ProcessTitle(argc, argv));
+    return static_cast<int>(ExitStatus::ok);
+  } catch (const StartupError& error) {
+    return report(error.status, error.text);
+  } catch (const std::exception& error) {
+    return report(ExitStatus::bug, error.what());
+  }
+}
+
+}  // namespace
+}  // namespace pycgid
+
+int main(int argc, char** argv) {
+  return pycgid::run(argc, argv);
+}

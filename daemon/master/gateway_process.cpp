@@ -1,0 +1,92 @@
+// The gateway as the master sees it, see gateway_process.h.
+#include "daemon/master/gateway_process.h"
+
+#include "daemon/gateway/gateway.h"
+#include "daemon/log.h"
+#include "daemon/master/descriptors.h"
+#include "daemon/master/signals.h"
+#include "daemon/startup_error.h"
+#include "daemon/text.h"
+
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+namespace pycgid {
+
+GatewayProcess::GatewayProcess(const Settings& settings, const ProcessTitle& title)
+    : settings_(settings),
+      title_(title),
+      credentials_(resolve_credentials(settings.user, settings.group)) {}
+
+std::string GatewayProcess::start(std::vector<BoundSocket>& sockets, TimePoint now) {
+  std::optional<std::pair<Link, Link>> ends;
+  try {
+    ends = Link::create();
+  } catch (const std::system_error& error) {
+    return concat("cannot create the gateway's link: ", error.what());
+  }
+  const pid_t master = getpid();
+  pid_ = ::fork();
+  if (pid_ < 0) return concat("cannot fork: ", reason(errno));
+  if (pid_ == 0) run_child(sockets, std::move(ends->second), master);
+  setpgid(pid_, pid_);
+  link_ = std::move(ends->first);
+  started_ = now;
+  return {};
+}
+
+void GatewayProcess::run_child(std::vector<BoundSocket>& sockets, Link link, pid_t master) const {
+  setpgid(0, 0);
+  if (!drop_privileges(credentials_)) {
+    log_error(concat("gateway cannot change to user ", in_quotes(settings_.user), ": ",
+                     reason(errno), " (option \"user\")"));
+    _exit(static_cast<int>(ExitStatus::system));
+  }
+  if (!die_with_parent(master)) _exit(static_cast<int>(ExitStatus::ok));
+  std::vector<int> kept{link.fd(), log_fd()};
+  for (const BoundSocket& socket : sockets) kept.push_back(socket.fd().get());
+  close_descriptors_except(kept);
+  restore_signals();
+  title_.set("pycgid: gateway");
+  set_log_identity("gateway");
+  std::vector<ListeningSocket> listeners;
+  for (BoundSocket& socket : sockets) {
+    const Address& address = socket.address();
+    listeners.push_back({socket.take_fd(), address.protocol, socket.pool(), address.text});
+  }
+  _exit(run_gateway(settings_, std::move(listeners), std::move(link)));
+}
+
+std::string GatewayProcess::object() const {
+  return concat("gateway[", pid_, "]");
+}
+
+void GatewayProcess::send(const Message& message) {
+  if (!link_ || link_->send(message) || !is_running()) return;
+  log_error(concat(object(), " takes no messages any more, killing it"));
+  link_.reset();
+  kill();
+}
+
+bool GatewayProcess::receive(Message& message) {
+  if (!link_) return false;
+  const Link::Received received = link_->receive(message);
+  if (received == Link::Received::closed) link_.reset();
+  return received == Link::Received::message;
+}
+
+void GatewayProcess::kill() const {
+  if (is_running()) ::kill(-pid_, SIGKILL);
+}
+
+std::chrono::milliseconds GatewayProcess::on_exited(TimePoint now) {
+  pid_ = -1;
+  link_.reset();
+  return backoff_.after_death(
+      std::chrono::duration_cast<std::chrono::milliseconds>(now - started_));
+}
+
+}  // namespace pycgid

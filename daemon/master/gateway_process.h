@@ -1,0 +1,59 @@
+// The gateway as the master sees it: forked, not exec'd, with its own end of the link.
+#pragma once
+
+#include "daemon/link.h"
+#include "daemon/master/backoff.h"
+#include "daemon/master/bound_socket.h"
+#include "daemon/master/privileges.h"
+#include "daemon/master/process_title.h"
+#include "daemon/settings.h"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace pycgid {
+
+class GatewayProcess {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  // `settings` outlives the gateway. Throws StartupError.
+  GatewayProcess(const Settings& settings, const ProcessTitle& title);
+
+  // Forks it; it serves `sockets`, which stay the master's too. Returns what went wrong, "" when
+  // nothing did.
+  std::string start(std::vector<BoundSocket>& sockets, TimePoint now);
+
+  bool is_running() const { return pid_ > 0; }
+  pid_t pid() const { return pid_; }
+  // "gateway[4711]"
+  std::string object() const;
+  // -1 while there is no link.
+  int link_fd() const { return link_ ? link_->fd() : -1; }
+
+  // A gateway that takes no messages is stuck: it is killed, and its end reported as any other.
+  void send(const Message& message);
+  // False when there is nothing more to read now.
+  bool receive(Message& message);
+  void kill() const;
+
+  // It was reaped; how long to wait before the next is started.
+  std::chrono::milliseconds on_exited(TimePoint now);
+  TimePoint started() const { return started_; }
+
+ private:
+  [[noreturn]] void run_child(std::vector<BoundSocket>& sockets, Link link, pid_t master) const;
+
+  const Settings& settings_;
+  ProcessTitle title_;
+  Credentials credentials_;
+  pid_t pid_ = -1;
+  std::optional<Link> link_;
+  TimePoint started_{};
+  Backoff backoff_;
+};
+
+}  // namespace pycgid

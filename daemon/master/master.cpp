@@ -1,0 +1,324 @@
+// The master's loop, see master.h.
+#include "daemon/master/master.h"
+
+#include "daemon/log.h"
+#include "daemon/master/exit_text.h"
+#include "daemon/master/signals.h"
+#include "daemon/master/worker_spawn.h"
+#include "daemon/startup_error.h"
+#include "daemon/text.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <fcntl.h>
+#include <filesystem>
+#include <limits>
+#include <poll.h>
+#include <sys/wait.h>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+namespace pycgid {
+namespace {
+
+// What the gateway needs beyond stop-timeout to send its last answers.
+constexpr Milliseconds kGrace{1000};
+// What it gets to write down the workers' last lines when the start failed.
+constexpr Milliseconds kLastWords{500};
+
+TimePoint current_time() {
+  return std::chrono::steady_clock::now();
+}
+
+std::string joined_addresses(const std::vector<BoundSocket>& sockets, std::uint32_t pool) {
+  std::string text;
+  for (const BoundSocket& socket : sockets) {
+    if (socket.pool() != pool) continue;
+    if (!text.empty()) text += ", ";
+    text += socket.address().text;
+  }
+  return text;
+}
+
+std::string plural(unsigned count, std::string_view thing) {
+  return concat(count, " ", thing, count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+void check_temp_dir(const Settings& settings) {
+  std::error_code error;
+  if (std::filesystem::is_directory(settings.temp_dir, error)) return;
+  fail_start(ExitStatus::configuration,
+             concat("cannot use directory ", in_quotes(settings.temp_dir), ": ",
+                    error ? error.message() : reason(ENOTDIR), " (option \"temp-dir\")"));
+}
+
+Master::Master(const Settings& settings, LogFile& log, const ProcessTitle& title)
+    : settings_(settings), log_(log), gateway_(settings, title) {
+  check_temp_dir(settings);
+  for (const PoolSettings& pool : settings.pools) {
+    plans_.push_back({make_worker_command(settings, pool, environ), worker_credentials(pool)});
+  }
+  sockets_ = bind_all(settings);
+  signals_ = take_signals();
+}
+
+void Master::run() {
+  boot();
+  while (!is_over()) wait();
+  if (failure_) throw *failure_;
+  log_notice("stopped");
+}
+
+void Master::boot() {
+  start_gateway(current_time());
+  PoolHost& host = *this;
+  for (std::uint32_t pool = 0; pool < settings_.pools.size(); ++pool) {
+    pools_.emplace_back(settings_.pools[pool], pool, host);
+  }
+  for (PoolSupervisor& pool : pools_) pool.boot(current_time());
+  check_boot();
+}
+
+void Master::start_gateway(TimePoint now) {
+  gateway_ready_ = false;
+  gateway_due_.reset();
+  const std::string wrong = gateway_.start(sockets_, now);
+  if (wrong.empty()) return;
+  if (phase_ == Phase::booting) fail_start(ExitStatus::system, wrong);
+  const Milliseconds delay = gateway_.on_exited(now);
+  gateway_due_ = now + delay;
+  log_error(concat(wrong, "; trying again in ", duration_text(delay)));
+}
+
+bool Master::is_over() const {
+  return phase_ >= Phase::stopping && !gateway_.is_running() &&
+         std::ranges::all_of(pools_, &PoolSupervisor::is_empty);
+}
+
+void Master::wait() {
+  std::vector<pollfd> entries{{signals_.get(), POLLIN, 0}, {gateway_.link_fd(), POLLIN, 0}};
+  for (const PoolSupervisor& pool : pools_) {
+    for (int fd : pool.status_fds()) entries.push_back({fd, POLLIN, 0});
+  }
+  if (::poll(entries.data(), entries.size(), patience(current_time())) < 0 && errno != EINTR) {
+    // Only a lack of memory can be the cause; nothing is lost by trying again.
+    return;
+  }
+  const TimePoint now = current_time();
+  for (std::size_t i = 2; i < entries.size(); ++i) {
+    if (entries[i].revents == 0) continue;
+    for (PoolSupervisor& pool : pools_) pool.on_status_readable(entries[i].fd, now);
+  }
+  if (entries[1].revents != 0) on_messages();
+  if (entries[0].revents != 0) on_signals();
+  on_time(now);
+  check_boot();
+}
+
+int Master::patience(TimePoint now) const {
+  std::optional<TimePoint> next = gateway_due_;
+  const auto consider = [&next](std::optional<TimePoint> due) {
+    if (due && (!next || *due < *next)) next = due;
+  };
+  consider(end_due_);
+  for (const PoolSupervisor& pool : pools_) consider(pool.next_due());
+  if (!next) return -1;
+  const auto left = std::chrono::ceil<Milliseconds>(*next - now).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, std::numeric_limits<int>::max()));
+}
+
+void Master::on_signals() {
+  while (const int signal = next_signal(signals_)) on_signal(signal);
+}
+
+void Master::on_signal(int signal) {
+  switch (signal) {
+    case SIGCHLD:
+      reap_children();
+      break;
+    case SIGHUP:
+      reload();
+      break;
+    case SIGUSR1:
+      reopen_log();
+      break;
+    default:
+      stop();
+  }
+}
+
+void Master::on_messages() {
+  Message message;
+  while (gateway_.receive(message)) on_message(message);
+}
+
+void Master::on_message(const Message& message) {
+  switch (message.type) {
+    case MessageType::gateway_ready:
+      gateway_ready_ = true;
+      break;
+    case MessageType::worker_violated:
+      for (PoolSupervisor& pool : pools_) pool.on_violation(message.worker, message.text);
+      break;
+    case MessageType::drained:
+      log_info("all requests are finished");
+      break;
+    default:
+      log_warning("unexpected message from the gateway, ignoring it");
+  }
+}
+
+void Master::on_time(TimePoint now) {
+  for (PoolSupervisor& pool : pools_) pool.on_time(now);
+  if (gateway_due_ && *gateway_due_ <= now && phase_ == Phase::serving) {
+    start_gateway(now);
+    if (!gateway_.is_running()) return;
+    for (PoolSupervisor& pool : pools_) pool.recover(now);
+  }
+  if (end_due_ && *end_due_ <= now) {
+    if (phase_ == Phase::stopping) {
+      log_warning("not finished in time (option \"stop-timeout\"), killing what is left");
+    }
+    end_all();
+  }
+}
+
+void Master::reap_children() {
+  siginfo_t info{};
+  while (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
+    const pid_t pid = info.si_pid;
+    // What a worker has started ends with it. Its group's number is not reused before it is reaped.
+    if (is_ours(pid)) ::kill(-pid, SIGKILL);
+    int wait_status = 0;
+    ::waitpid(pid, &wait_status, 0);
+    on_child_exited(pid, wait_status);
+    info.si_pid = 0;
+  }
+}
+
+// As process 1 of a container we also inherit children that we do not know.
+bool Master::is_ours(pid_t pid) const {
+  return pid == gateway_.pid() ||
+         std::ranges::any_of(pools_, [pid](const auto& pool) { return pool.owns(pid); });
+}
+
+void Master::on_child_exited(pid_t pid, int wait_status) {
+  const TimePoint now = current_time();
+  if (pid == gateway_.pid()) {
+    on_messages();
+    on_gateway_exited(wait_status, now);
+    return;
+  }
+  for (PoolSupervisor& pool : pools_) {
+    if (pool.owns(pid)) pool.on_exited(pid, wait_status, now);
+  }
+}
+
+void Master::on_gateway_exited(int wait_status, TimePoint now) {
+  const std::string object = gateway_.object();
+  const std::string what =
+      concat(describe_exit(wait_status), ", after ",
+             duration_text(std::chrono::duration_cast<Milliseconds>(now - gateway_.started())));
+  const Milliseconds delay = gateway_.on_exited(now);
+  if (phase_ == Phase::booting) {
+    fail_boot({ExitStatus::bug, concat(object, " ", what)});
+  } else if (phase_ == Phase::serving) {
+    const std::string when = delay.count() == 0 ? "" : concat(" in ", duration_text(delay));
+    log_line(LogLevel::error, object, concat(what, "; replacing it and all workers", when));
+    gateway_due_ = now + delay;
+    for (PoolSupervisor& pool : pools_) pool.abandon(now);
+  } else if (phase_ == Phase::stopping && !exited_cleanly(wait_status)) {
+    log_line(LogLevel::error, object, what);
+  }
+}
+
+void Master::check_boot() {
+  if (phase_ != Phase::booting) return;
+  for (const PoolSupervisor& pool : pools_) {
+    if (pool.start_failure()) {
+      fail_boot(*pool.start_failure());
+      return;
+    }
+  }
+  if (!gateway_ready_ || !std::ranges::all_of(pools_, &PoolSupervisor::is_serving)) return;
+  phase_ = Phase::serving;
+  for (std::uint32_t index = 0; index < settings_.pools.size(); ++index) {
+    const PoolSettings& pool = settings_.pools[index];
+    log_notice(concat("ready: pool ", in_quotes(pool.name), ", ", plural(pool.processes, "worker"),
+                      " x ", plural(pool.threads, "thread"), ", on ",
+                      joined_addresses(sockets_, index)));
+  }
+}
+
+void Master::reload() {
+  if (phase_ == Phase::stopping || phase_ == Phase::ending) return;
+  if (!gateway_.is_running()) {
+    log_notice("reload: all workers are being replaced already");
+    return;
+  }
+  for (PoolSupervisor& pool : pools_) pool.reload(current_time());
+}
+
+void Master::reopen_log() {
+  if (!log_.reopen()) return;
+  Message message;
+  message.type = MessageType::log_reopened;
+  message.fds.emplace_back(fcntl(log_fd(), F_DUPFD_CLOEXEC, 0));
+  gateway_.send(message);
+}
+
+void Master::stop() {
+  if (phase_ != Phase::serving) {
+    end_all();
+    return;
+  }
+  phase_ = Phase::stopping;
+  gateway_due_.reset();
+  log_notice("stopping: finishing the requests in progress");
+  Message message;
+  message.type = MessageType::finish;
+  gateway_.send(message);
+  const TimePoint now = current_time();
+  end_due_ = now;
+  for (std::size_t i = 0; i < pools_.size(); ++i) {
+    pools_[i].stop(now);
+    end_due_ = std::max(*end_due_, now + settings_.pools[i].stop_timeout + kGrace);
+  }
+}
+
+void Master::fail_boot(StartupError failure) {
+  failure_ = std::move(failure);
+  phase_ = Phase::ending;
+  for (PoolSupervisor& pool : pools_) pool.kill_all();
+  Message message;
+  message.type = MessageType::finish;
+  gateway_.send(message);
+  end_due_ = current_time() + kLastWords;
+}
+
+void Master::end_all() {
+  phase_ = Phase::ending;
+  end_due_.reset();
+  gateway_due_.reset();
+  for (PoolSupervisor& pool : pools_) pool.kill_all();
+  gateway_.kill();
+}
+
+// --- PoolHost ------------------------------------------------------------------------------------
+
+std::string Master::spawn(std::uint32_t pool, std::uint32_t number, SpawnedWorker& worker) {
+  const PoolPlan& plan = plans_[pool];
+  worker.id = ++last_worker_;
+  return spawn_worker({settings_.pools[pool], plan.command, plan.credentials}, number, worker);
+}
+
+void Master::signal_group(pid_t leader, int signal) {
+  ::kill(-leader, signal);
+}
+
+}  // namespace pycgid

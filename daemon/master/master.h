@@ -1,0 +1,87 @@
+// The master's loop: waits for signals, for the gateway, for workers' first words and for time to
+// pass, and never looks at a request. One thread; poll(2).
+#pragma once
+
+#include "daemon/master/bound_socket.h"
+#include "daemon/master/gateway_process.h"
+#include "daemon/master/log_file.h"
+#include "daemon/master/pool_supervisor.h"
+#include "daemon/master/process_title.h"
+#include "daemon/master/worker_command.h"
+#include "daemon/settings.h"
+#include "pyhost/unique_fd.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pycgid {
+
+// Throws StartupError unless option "temp-dir" names a directory.
+void check_temp_dir(const Settings& settings);
+
+class Master : private PoolHost {
+ public:
+  // Checks users and interpreters, then binds the sockets; nothing is forked yet. `settings` and
+  // `log` outlive the master. Throws StartupError.
+  Master(const Settings& settings, LogFile& log, const ProcessTitle& title);
+
+  // Returns when everything has ended after a signal. Throws StartupError when a pool does not
+  // start; nothing is left running then.
+  void run();
+
+ private:
+  enum class Phase {
+    booting,  // until every pool serves
+    serving,
+    stopping,  // no more requests are accepted, those in progress are finished
+    ending     // everything was killed, and only needs to be reaped
+  };
+
+  struct PoolPlan {
+    WorkerCommand command;
+    Credentials credentials;
+  };
+
+  std::string spawn(std::uint32_t pool, std::uint32_t number, SpawnedWorker& worker) override;
+  void tell_gateway(const Message& message) override { gateway_.send(message); }
+  void signal_group(pid_t leader, int signal) override;
+
+  void boot();
+  void start_gateway(TimePoint now);
+  bool is_over() const;
+  void wait();
+  int patience(TimePoint now) const;
+  void on_signals();
+  void on_signal(int signal);
+  void on_messages();
+  void on_message(const Message& message);
+  void on_time(TimePoint now);
+  void reap_children();
+  bool is_ours(pid_t pid) const;
+  void on_child_exited(pid_t pid, int wait_status);
+  void on_gateway_exited(int wait_status, TimePoint now);
+  void check_boot();
+  void reload();
+  void reopen_log();
+  void stop();
+  void fail_boot(StartupError failure);
+  void end_all();
+
+  const Settings& settings_;
+  LogFile& log_;
+  std::vector<PoolPlan> plans_;
+  GatewayProcess gateway_;
+  std::vector<BoundSocket> sockets_;
+  pyhost::UniqueFd signals_;
+  std::vector<PoolSupervisor> pools_;
+  Phase phase_ = Phase::booting;
+  bool gateway_ready_ = false;
+  std::uint32_t last_worker_ = 0;
+  std::optional<TimePoint> gateway_due_;  // when the next gateway is started
+  std::optional<TimePoint> end_due_;      // when patience with the end is over
+  std::optional<StartupError> failure_;
+};
+
+}  // namespace pycgid

@@ -1,0 +1,287 @@
+// The workers of one pool and their generations, see pool_supervisor.h.
+#include "daemon/master/pool_supervisor.h"
+
+#include "daemon/log.h"
+#include "daemon/master/exit_text.h"
+#include "daemon/text.h"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <utility>
+
+namespace pycgid {
+namespace {
+
+Milliseconds since(TimePoint then, TimePoint now) {
+  return std::chrono::duration_cast<Milliseconds>(now - then);
+}
+
+}  // namespace
+
+void PoolSupervisor::boot(TimePoint now) {
+  start_candidate(now);
+}
+
+void PoolSupervisor::reload(TimePoint now) {
+  if (stopping_) return;
+  if (candidate_ != 0) {
+    reload_again_ = true;
+    return;
+  }
+  log_notice(concat("reloading pool ", in_quotes(settings_.name), ": starting generation ",
+                    last_generation_ + 1));
+  start_candidate(now);
+}
+
+void PoolSupervisor::start_candidate(TimePoint now) {
+  const std::uint32_t generation = ++last_generation_;
+  candidate_ = generation;
+  for (std::uint32_t number = 1; number <= settings_.processes; ++number) {
+    const std::string wrong = start_worker(number, generation, now);
+    if (wrong.empty()) continue;
+    give_up_candidate(ExitStatus::system, wrong, now);
+    return;
+  }
+}
+
+std::string PoolSupervisor::start_worker(std::uint32_t number, std::uint32_t generation,
+                                         TimePoint now) {
+  SpawnedWorker process;
+  if (std::string wrong = host_.spawn(index_, number, process); !wrong.empty()) return wrong;
+  WorkerProcess& worker = workers_.emplace_back(
+      std::move(process), concat(settings_.name, "/", number), number, generation);
+  worker.start(now, settings_.start_timeout);
+  std::vector<pyhost::UniqueFd> fds;
+  fds.push_back(worker.take_output());
+  tell(MessageType::worker_started, worker, worker.name(), std::move(fds));
+  log_line(LogLevel::debug, worker.object(), concat("started, generation ", generation));
+  return {};
+}
+
+void PoolSupervisor::on_status_readable(int status_fd, TimePoint now) {
+  const auto worker = std::ranges::find(workers_, status_fd, &WorkerProcess::status_fd);
+  if (worker != workers_.end()) read_status(*worker, now);
+}
+
+void PoolSupervisor::read_status(WorkerProcess& worker, TimePoint now) {
+  const std::optional<std::string> line = worker.read_status();
+  if (!line || worker.state() != WorkerState::starting) return;
+  if (*line == "ready") {
+    on_ready(worker, now);
+    return;
+  }
+  const StartupError complaint = parse_complaint(*line);
+  worker.blame(complaint.status, complaint.text);
+  kill(worker);
+}
+
+void PoolSupervisor::on_ready(WorkerProcess& worker, TimePoint now) {
+  worker.move_to(WorkerState::ready, std::nullopt);
+  pyhost::ChannelFds channel = worker.take_channel();
+  std::vector<pyhost::UniqueFd> fds;
+  fds.push_back(std::move(channel.memory));
+  fds.push_back(std::move(channel.bell));
+  fds.push_back(std::move(channel.passing));
+  tell(MessageType::worker_ready, worker, {}, std::move(fds));
+  log_line(LogLevel::info, worker.object(),
+           concat("ready after ", duration_text(since(worker.started(), now))));
+  const auto is_ready_candidate = [this](const WorkerProcess& other) {
+    return other.generation() == candidate_ && other.state() == WorkerState::ready;
+  };
+  if (candidate_ != 0 && std::ranges::count_if(workers_, is_ready_candidate) ==
+                             static_cast<std::ptrdiff_t>(settings_.processes)) {
+    take_over(now);
+  }
+}
+
+void PoolSupervisor::take_over(TimePoint now) {
+  const bool first = serving_ == 0;
+  serving_ = std::exchange(candidate_, 0);
+  replacements_.clear();
+  backoffs_.clear();
+  tell_take_over();
+  for (WorkerProcess& worker : workers_) {
+    if (worker.generation() != serving_) retire(worker, now);
+  }
+  if (!first) {
+    log_notice(concat("reloaded pool ", in_quotes(settings_.name), ": generation ", serving_,
+                      " serves, ", settings_.processes, " workers"));
+  }
+  if (std::exchange(reload_again_, false)) reload(now);
+}
+
+void PoolSupervisor::give_up_candidate(ExitStatus status, const std::string& why, TimePoint now) {
+  const std::uint32_t given_up = std::exchange(candidate_, 0);
+  for (WorkerProcess& worker : workers_) {
+    if (worker.generation() == given_up) kill(worker);
+  }
+  if (serving_ == 0) {
+    start_failure_ = StartupError{status, why};
+    return;
+  }
+  log_error(concat("reload failed: ", why, "; generation ", serving_, " goes on"));
+  if (std::exchange(reload_again_, false)) reload(now);
+}
+
+void PoolSupervisor::abandon(TimePoint now) {
+  candidate_ = 0;
+  reload_again_ = false;
+  serving_ = 0;
+  replacements_.clear();
+  for (WorkerProcess& worker : workers_) {
+    if (worker.state() == WorkerState::ending) continue;
+    worker.move_to(WorkerState::ending, now + settings_.stop_timeout);
+    host_.signal_group(worker.pid(), SIGTERM);
+  }
+}
+
+void PoolSupervisor::recover(TimePoint now) {
+  serving_ = ++last_generation_;
+  tell_take_over();
+  for (std::uint32_t number = 1; number <= settings_.processes; ++number) {
+    replacements_.push_back({number, now});
+  }
+  on_time(now);
+}
+
+void PoolSupervisor::stop(TimePoint now) {
+  stopping_ = true;
+  replacements_.clear();
+  for (WorkerProcess& worker : workers_) {
+    if (worker.generation() == candidate_) {
+      kill(worker);
+    } else {
+      retire(worker, now);
+    }
+  }
+  candidate_ = 0;
+}
+
+void PoolSupervisor::kill_all() {
+  stopping_ = true;
+  candidate_ = 0;
+  replacements_.clear();
+  for (WorkerProcess& worker : workers_) kill(worker);
+}
+
+void PoolSupervisor::on_violation(std::uint32_t id, std::string_view why) {
+  const auto worker = std::ranges::find(workers_, id, &WorkerProcess::id);
+  if (worker == workers_.end() || worker->state() == WorkerState::ending) return;
+  worker->blame(ExitStatus::bug, concat("was killed: ", why));
+  kill(*worker);
+}
+
+bool PoolSupervisor::owns(pid_t pid) const {
+  return std::ranges::find(workers_, pid, &WorkerProcess::pid) != workers_.end();
+}
+
+void PoolSupervisor::on_exited(pid_t pid, int wait_status, TimePoint now) {
+  const auto found = std::ranges::find(workers_, pid, &WorkerProcess::pid);
+  if (found == workers_.end()) return;
+  // Its last words may still be in the pipe.
+  read_status(*found, now);
+  const WorkerProcess worker = std::move(*found);
+  workers_.erase(found);
+  tell(MessageType::worker_exited, worker, describe_exit(wait_status));
+  report_end(worker, wait_status, now);
+}
+
+void PoolSupervisor::report_end(const WorkerProcess& worker, int wait_status, TimePoint now) {
+  const Milliseconds lived = since(worker.started(), now);
+  std::string what = worker.fault();
+  if (what.empty()) {
+    what = describe_exit(wait_status);
+    what += worker.was_ready() ? concat(", after ", duration_text(lived)) : " before it was ready";
+  }
+  if (worker.generation() == candidate_) {
+    const std::string who = worker.fault().empty() ? worker.object() + " " : "";
+    give_up_candidate(worker.fault_status(), who + what, now);
+  } else if (worker.generation() == serving_ && !stopping_) {
+    replace(worker.number(), lived, now, worker.object(), what);
+  } else {
+    const bool expected = exited_cleanly(wait_status) || worker.state() == WorkerState::ending;
+    log_line(expected ? LogLevel::info : LogLevel::warning, worker.object(), what);
+  }
+}
+
+void PoolSupervisor::replace(std::uint32_t number, Milliseconds lived, TimePoint now,
+                             std::string_view object, const std::string& what) {
+  const Milliseconds delay = backoffs_[number].after_death(lived);
+  replacements_.push_back({number, now + delay});
+  const std::string when = delay.count() == 0 ? "" : concat(" in ", duration_text(delay));
+  log_line(LogLevel::error, object, concat(what, "; replacing it", when));
+}
+
+void PoolSupervisor::retire(WorkerProcess& worker, TimePoint now) {
+  if (worker.state() == WorkerState::ready) {
+    worker.move_to(WorkerState::draining, now + settings_.stop_timeout);
+  } else if (worker.state() == WorkerState::starting) {
+    kill(worker);
+  }
+}
+
+void PoolSupervisor::kill(WorkerProcess& worker) {
+  worker.move_to(WorkerState::ending, std::nullopt);
+  host_.signal_group(worker.pid(), SIGKILL);
+}
+
+void PoolSupervisor::on_time(TimePoint now) {
+  for (WorkerProcess& worker : workers_) {
+    if (worker.due() && *worker.due() <= now) on_overdue(worker);
+  }
+  const auto due = std::ranges::stable_partition(
+      replacements_, [now](const Replacement& replacement) { return replacement.due > now; });
+  const std::vector<Replacement> starting(due.begin(), due.end());
+  replacements_.erase(due.begin(), due.end());
+  for (const Replacement& replacement : starting) {
+    const std::string wrong = start_worker(replacement.number, serving_, now);
+    if (wrong.empty()) continue;
+    replace(replacement.number, {}, now, concat(settings_.name, "/", replacement.number), wrong);
+  }
+}
+
+void PoolSupervisor::on_overdue(WorkerProcess& worker) {
+  if (worker.state() == WorkerState::starting) {
+    worker.blame(ExitStatus::configuration, start_timeout_text(settings_));
+  } else if (worker.state() == WorkerState::draining) {
+    log_line(LogLevel::warning, worker.object(),
+             concat("still busy after ", duration_text(settings_.stop_timeout),
+                    " (option \"stop-timeout\"), killing it"));
+  }
+  kill(worker);
+}
+
+std::optional<TimePoint> PoolSupervisor::next_due() const {
+  std::optional<TimePoint> next;
+  const auto consider = [&next](TimePoint due) { next = next ? std::min(*next, due) : due; };
+  for (const WorkerProcess& worker : workers_) {
+    if (worker.due()) consider(*worker.due());
+  }
+  for (const Replacement& replacement : replacements_) consider(replacement.due);
+  return next;
+}
+
+std::vector<int> PoolSupervisor::status_fds() const {
+  std::vector<int> fds;
+  for (const WorkerProcess& worker : workers_) {
+    if (worker.status_fd() >= 0) fds.push_back(worker.status_fd());
+  }
+  return fds;
+}
+
+void PoolSupervisor::tell(MessageType type, const WorkerProcess& worker, std::string text,
+                          std::vector<pyhost::UniqueFd> fds) {
+  host_.tell_gateway({type, worker.id(), worker.pid(), index_, worker.generation(), std::move(text),
+                      std::move(fds)});
+}
+
+void PoolSupervisor::tell_take_over() {
+  Message message;
+  message.type = MessageType::take_over;
+  message.pool = index_;
+  message.generation = serving_;
+  host_.tell_gateway(message);
+}
+
+}  // namespace pycgid

@@ -1,0 +1,113 @@
+// The workers of one pool and their generations: starts them, replaces the dead, reloads, stops.
+// Pure logic over PoolHost: no system calls and no clock of its own, so that tests drive it.
+// Runs on the master's one thread.
+//
+// A generation is a set of workers that imported the application at the same time. One serves; at
+// start and on reload a candidate is started beside it, which takes over when all of its workers
+// are ready, or is given up whole when one of them fails.
+#pragma once
+
+#include "daemon/link.h"
+#include "daemon/master/backoff.h"
+#include "daemon/master/worker_process.h"
+#include "daemon/settings.h"
+#include "daemon/startup_error.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+#include <vector>
+
+namespace pycgid {
+
+// What the supervisor needs of the world.
+class PoolHost {
+ public:
+  PoolHost() = default;
+  PoolHost(const PoolHost&) = delete;
+  PoolHost& operator=(const PoolHost&) = delete;
+  virtual ~PoolHost() = default;
+
+  // Starts worker `number` of pool `pool`. Returns what went wrong, "" when nothing did.
+  virtual std::string spawn(std::uint32_t pool, std::uint32_t number, SpawnedWorker& worker) = 0;
+  virtual void tell_gateway(const Message& message) = 0;
+  // To the whole process group of a worker.
+  virtual void signal_group(pid_t leader, int signal) = 0;
+};
+
+class PoolSupervisor {
+ public:
+  // `settings` and `host` outlive the supervisor.
+  PoolSupervisor(const PoolSettings& settings, std::uint32_t index, PoolHost& host)
+      : settings_(settings), index_(index), host_(host) {}
+
+  // Starts the first generation.
+  void boot(TimePoint now);
+  // Starts a new generation beside the serving one; once more afterwards when one is on its way.
+  void reload(TimePoint now);
+  // The gateway is gone, and all requests with it: every worker ends.
+  void abandon(TimePoint now);
+  // A new gateway is there: a new generation serves at once, each worker as soon as it is ready.
+  void recover(TimePoint now);
+  // The daemon ends: workers in service end when they are idle, the others at once.
+  void stop(TimePoint now);
+  void kill_all();
+
+  void on_status_readable(int status_fd, TimePoint now);
+  void on_violation(std::uint32_t worker, std::string_view why);
+  // Worker `pid`, one of ours, was reaped.
+  void on_exited(pid_t pid, int wait_status, TimePoint now);
+  void on_time(TimePoint now);
+
+  // When on_time has something to do.
+  std::optional<TimePoint> next_due() const;
+  // Status pipes to wait for.
+  std::vector<int> status_fds() const;
+  bool owns(pid_t pid) const;
+  bool is_serving() const { return serving_ != 0; }
+  bool is_empty() const { return workers_.empty(); }
+  // Set when the first generation failed.
+  const std::optional<StartupError>& start_failure() const { return start_failure_; }
+
+ private:
+  using Workers = std::vector<WorkerProcess>;
+
+  struct Replacement {
+    std::uint32_t number = 0;
+    TimePoint due;
+  };
+
+  void start_candidate(TimePoint now);
+  std::string start_worker(std::uint32_t number, std::uint32_t generation, TimePoint now);
+  void read_status(WorkerProcess& worker, TimePoint now);
+  void on_ready(WorkerProcess& worker, TimePoint now);
+  void take_over(TimePoint now);
+  void give_up_candidate(ExitStatus status, const std::string& why, TimePoint now);
+  void replace(std::uint32_t number, std::chrono::milliseconds lived, TimePoint now,
+               std::string_view object, const std::string& what);
+  void retire(WorkerProcess& worker, TimePoint now);
+  void kill(WorkerProcess& worker);
+  void on_overdue(WorkerProcess& worker);
+  void report_end(const WorkerProcess& worker, int wait_status, TimePoint now);
+  void tell(MessageType type, const WorkerProcess& worker, std::string text,
+            std::vector<pyhost::UniqueFd> fds = {});
+  void tell_take_over();
+
+  const PoolSettings& settings_;
+  std::uint32_t index_;
+  PoolHost& host_;
+  Workers workers_;
+  std::vector<Replacement> replacements_;  // of the serving generation
+  std::map<std::uint32_t, Backoff> backoffs_;
+  std::uint32_t last_generation_ = 0;
+  std::uint32_t serving_ = 0;    // 0: none yet
+  std::uint32_t candidate_ = 0;  // 0: none
+  bool reload_again_ = false;
+  bool stopping_ = false;
+  std::optional<StartupError> start_failure_;
+};
+
+}  // namespace pycgid

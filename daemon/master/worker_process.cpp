@@ -1,0 +1,98 @@
+// One worker as the master sees it, see worker_process.h.
+#include "daemon/master/worker_process.h"
+
+#include "daemon/option_values.h"
+#include "daemon/text.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cerrno>
+#include <unistd.h>
+#include <utility>
+
+namespace pycgid {
+namespace {
+
+// A line that is longer is cut; the worker writes at most this much in one go.
+constexpr std::size_t kMaxStatusLine = 4096;
+
+[[maybe_unused]] bool may_follow(WorkerState now, WorkerState next) {
+  switch (now) {
+    case WorkerState::starting:
+      return next == WorkerState::ready || next == WorkerState::ending;
+    case WorkerState::ready:
+      return next == WorkerState::draining || next == WorkerState::ending;
+    case WorkerState::draining:
+    case WorkerState::ending:
+      return next == WorkerState::ending;
+  }
+  return false;
+}
+
+}  // namespace
+
+WorkerProcess::WorkerProcess(SpawnedWorker process, std::string name, std::uint32_t number,
+                             std::uint32_t generation)
+    : process_(std::move(process)),
+      name_(std::move(name)),
+      number_(number),
+      generation_(generation) {}
+
+std::string WorkerProcess::object() const {
+  return concat(name_, "[", pid(), "]");
+}
+
+void WorkerProcess::start(TimePoint now, std::chrono::milliseconds patience) {
+  started_ = now;
+  due_ = now + patience;
+}
+
+void WorkerProcess::move_to(WorkerState next, std::optional<TimePoint> due) {
+  assert(may_follow(state_, next));
+  state_ = next;
+  was_ready_ |= next == WorkerState::ready;
+  due_ = due;
+}
+
+std::optional<std::string> WorkerProcess::read_status() {
+  std::array<char, 512> chunk;
+  while (process_.status) {
+    const ssize_t got = ::read(process_.status.get(), chunk.data(), chunk.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) return std::nullopt;
+    if (got > 0) status_text_.append(chunk.data(), static_cast<std::size_t>(got));
+    const std::size_t end = status_text_.find('\n');
+    if (end == std::string::npos && got > 0 && status_text_.size() < kMaxStatusLine) continue;
+    process_.status.reset();
+    if (status_text_.empty()) return std::nullopt;
+    return status_text_.substr(0, end);
+  }
+  return std::nullopt;
+}
+
+void WorkerProcess::blame(ExitStatus status, std::string_view why) {
+  if (!fault_.empty()) return;
+  fault_status_ = status;
+  fault_ = why;
+}
+
+StartupError parse_complaint(std::string_view line) {
+  constexpr std::string_view kError = "error ";
+  StartupError complaint{ExitStatus::configuration, std::string(line)};
+  if (!line.starts_with(kError)) return complaint;
+  line.remove_prefix(kError.size());
+  const std::size_t space = std::min(line.find(' '), line.size());
+  if (parse_number(line.substr(0, space)) == static_cast<std::uint64_t>(ExitStatus::system)) {
+    complaint.status = ExitStatus::system;
+  }
+  complaint.text = line.substr(std::min(space + 1, line.size()));
+  return complaint;
+}
+
+std::string start_timeout_text(const PoolSettings& pool) {
+  return concat("application ", in_quotes(pool.app), " did not load within ",
+                duration_text(pool.start_timeout), " (option \"start-timeout\")");
+}
+
+}  // namespace pycgid

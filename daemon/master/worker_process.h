@@ -1,0 +1,88 @@
+// One worker as the master sees it: what it is, and the one place where its state changes.
+//
+//   starting --"ready"--> ready --take_over, finish--> draining
+//       |                   |                             |
+//       +-------------------+---------- signalled --------+----> ending --> reaped
+//
+// A worker that is reaped is removed, whatever its state was.
+#pragma once
+
+#include "daemon/master/worker_spawn.h"
+#include "daemon/startup_error.h"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+
+namespace pycgid {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+
+enum class WorkerState {
+  starting,  // forked, has not said "ready"; due: start-timeout
+  ready,     // in service, or waiting for the rest of its generation
+  draining,  // gets no more requests and ends when it is idle; due: stop-timeout
+  ending     // was signalled; due: SIGKILL where that was not sent yet
+};
+
+class WorkerProcess {
+ public:
+  WorkerProcess(SpawnedWorker process, std::string name, std::uint32_t number,
+                std::uint32_t generation);
+
+  std::uint32_t id() const { return process_.id; }
+  pid_t pid() const { return process_.pid; }
+  std::uint32_t number() const { return number_; }
+  std::uint32_t generation() const { return generation_; }
+  WorkerState state() const { return state_; }
+  // Whether it ever said "ready".
+  bool was_ready() const { return was_ready_; }
+  // When the present state has lasted too long; empty: it may last.
+  std::optional<TimePoint> due() const { return due_; }
+  TimePoint started() const { return started_; }
+  int status_fd() const { return process_.status.get(); }
+  // "blog/2" and "blog/2[4711]".
+  const std::string& name() const { return name_; }
+  std::string object() const;
+
+  void start(TimePoint now, std::chrono::milliseconds patience);
+  // The only way from one state to another; steps that the picture does not show are a bug.
+  void move_to(WorkerState next, std::optional<TimePoint> due);
+
+  // Reads the status pipe without blocking; gives the worker's one line when it is complete, and
+  // closes the pipe then or at its end.
+  std::optional<std::string> read_status();
+
+  // Each once, to be handed to the gateway.
+  pyhost::UniqueFd take_output() { return std::move(process_.output); }
+  pyhost::ChannelFds take_channel() { return std::move(process_.channel); }
+
+  // Why it is being ended, for the line about its end; the first reason stays.
+  void blame(ExitStatus status, std::string_view why);
+  const std::string& fault() const { return fault_; }
+  ExitStatus fault_status() const { return fault_status_; }
+
+ private:
+  SpawnedWorker process_;
+  std::string name_;
+  std::uint32_t number_;
+  std::uint32_t generation_;
+  WorkerState state_ = WorkerState::starting;
+  bool was_ready_ = false;
+  std::optional<TimePoint> due_;
+  TimePoint started_{};
+  std::string status_text_;
+  std::string fault_;
+  ExitStatus fault_status_ = ExitStatus::configuration;
+};
+
+// What a status line "error STATUS MESSAGE" says.
+StartupError parse_complaint(std::string_view line);
+
+// What is said of a worker that took longer than option "start-timeout".
+std::string start_timeout_text(const PoolSettings& pool);
+
+}  // namespace pycgid
