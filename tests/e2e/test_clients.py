@@ -17,7 +17,7 @@ def works(address):
 
 
 def test_F1_spawn_fcgi_hands_the_socket_over_as_descriptor_0(start):
-    command = lambda daemon: ["spawn-fcgi", "-n", "-s", daemon.path("spawned"), "--"]  # noqa: E731
+    command = ("spawn-fcgi", "-n", "-s", "{directory}/spawned", "--")
     daemon = start("crashing", command=command)
     assert works(daemon.path("spawned"))
     daemon.signal(signal.SIGTERM)

@@ -38,9 +38,9 @@ def common_options():
 class Daemon:
     """A running daemon. Used as a context manager, it ends with stop() and its checks."""
 
-    def __init__(self, app, *options, command=None, pass_fds=(), env=None, **settings):
-        """`command` makes what runs the program from this object; `settings` are chdir, processes
-        and threads."""
+    def __init__(self, app, *options, command=(), pass_fds=(), env=None, **settings):
+        """`command` runs the program, if it is not to be run directly; both it and the options may
+        use {directory}. `settings` are chdir, processes and threads."""
         self.directory = tempfile.mkdtemp(prefix="pycgid-")
         os.chmod(self.directory, 0o755)
         self.temp_dir = self.path("tmp")
@@ -58,8 +58,9 @@ class Daemon:
         for name, value in {"chdir": APPS, "processes": 1, "threads": 2, **settings}.items():
             options += (f"--{name}", str(value))
         options += ("--temp-dir", self.temp_dir, "--env", f"GATE={self.gate.path}")
+        words = [*command, PROGRAM, app, *options, *common_options()]
         self.process = subprocess.Popen(
-            [*(command(self) if command else []), PROGRAM, app, *options, *common_options()],
+            [word.replace("{directory}", self.directory) for word in words],
             env=environment(**(env or {})),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

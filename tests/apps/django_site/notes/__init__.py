@@ -1,0 +1,1 @@
+"""Notes: a model, its administration, and a few pages."""

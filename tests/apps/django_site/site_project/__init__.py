@@ -1,0 +1,1 @@
+"""A small Django project: notes, written by visitors and by the administrator."""
