@@ -1,0 +1,68 @@
+// Where wsgi.input gets its bytes: nowhere, from the request area, from the channel's body ring or
+// from a file. No Python; the functions that block say so, call them without the GIL.
+#pragma once
+
+#include "pyhost/channel.h"
+#include "pyhost/unique_fd.h"
+
+#include <cstdint>
+#include <mutex>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace pyhost {
+
+class Body {
+ public:
+  enum class Got {
+    bytes,   // one at least
+    end,     // the body is over, and whole
+    broken,  // the front went away before its end, or the file cannot be read
+    closed   // the request is over, and with it the body
+  };
+
+  // `worker` outlives the body; so do the views of `request`, until close().
+  Body(WorkerEnd& worker, const TakenRequest& request);
+
+  // Held around every other call: an application may read in a thread of its own, and that thread
+  // must not reach into the next request when this one ends.
+  std::mutex& mutex() { return mutex_; }
+
+  // What is at hand without asking anybody. Valid until the next call.
+  std::string_view window() const { return window_; }
+  void consume(std::size_t bytes) { window_.remove_prefix(bytes); }
+  // Whether there can be more than the window.
+  bool may_grow() const { return source_ != BodyMode::none; }
+  // How much may come behind the window; a guess for a ring.
+  std::uint64_t expected() const;
+
+  // Reads past the window, which must be empty. Blocks.
+  Got read(std::span<char> into, std::size_t& count);
+  // Adds to the window. Blocks.
+  Got fill();
+
+  // The slot is about to be the gateway's again.
+  void close();
+  bool closed() const { return closed_; }
+  // A read has failed.
+  bool broken() const { return broken_; }
+
+ private:
+  Got read_ring(std::span<char> into, std::size_t& count);
+  Got read_file(std::span<char> into, std::size_t& count);
+
+  std::mutex mutex_;
+  WorkerEnd& worker_;
+  std::string_view window_;   // of the request area or of buffer_
+  std::vector<char> buffer_;  // read ahead, for lines
+  BodyMode source_;           // ring or file; none: the window is all there is
+  bool closed_ = false;
+  bool broken_ = false;
+  std::uint32_t slot_;
+  UniqueFd file_;
+  std::uint64_t offset_ = 0;  // in the file
+  std::uint64_t length_ = 0;  // of the body, or kUnknownLength
+};
+
+}  // namespace pyhost

@@ -1,0 +1,109 @@
+#include "pyhost/host.h"
+
+#include "pyhost/exception_log.h"
+#include "pyhost/gil.h"
+#include "pyhost/request_runner.h"
+
+#include <cerrno>
+#include <csignal>
+#include <pthread.h>
+#include <vector>
+
+namespace pyhost {
+namespace {
+
+struct Host {
+  const ModuleState& state;
+  WorkerEnd& worker;
+  const HostOptions& options;
+};
+
+// Handlers of Python run on the main thread only. What they raise is logged: it belongs to no
+// request, and must not end the worker.
+void run_signal_handlers(const ModuleState& state) {
+  if (PyErr_CheckSignals() != 0) log_exception(state, "a signal handler failed");
+}
+
+// Waits detached until there is probably a request. The main thread comes back after each signal,
+// too. False: the worker is to end.
+bool wait_for_work(Intake& intake, bool is_main) {
+  const Detach detach;
+  do {
+    if (!intake.park()) return false;
+  } while (!is_main && !intake.work_waits());
+  return true;
+}
+
+void run_requests(const Host& host, bool is_main) {
+  RequestRunner runner(host.state, host.worker, host.options.application);
+  if (!runner.begin(host.options.constants)) {
+    log_exception(host.state, "a request thread cannot start");
+    return;
+  }
+  Intake intake(host.worker);
+  do {
+    if (is_main) run_signal_handlers(host.state);
+    // With the GIL still held from one request to the next: INTERPRETERS.md 2.2.
+    while (const auto request = intake.try_take()) runner.run(*request);
+  } while (wait_for_work(intake, is_main));
+}
+
+void* request_thread(void* host) {
+  const Attach attach;
+  run_requests(*static_cast<const Host*>(host), false);
+  return nullptr;
+}
+
+void* watching_thread(void* worker) {
+  static_cast<WorkerEnd*>(worker)->watch_gateway();
+  return nullptr;
+}
+
+// The watching thread takes no signals. Request threads do not block them: what an application
+// starts from there would inherit the mask, and could not be terminated any more. The kernel
+// prefers the main thread for them anyway.
+int start_watching(WorkerEnd& worker) {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  const int error = pthread_create(&thread, nullptr, watching_thread, &worker);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error == 0) pthread_detach(thread);
+  return error;
+}
+
+int start_threads(Host& host, std::vector<pthread_t>& threads) {
+  int error = start_watching(host.worker);
+  for (unsigned i = 1; error == 0 && i < host.options.threads; ++i) {
+    pthread_t thread;
+    error = pthread_create(&thread, nullptr, request_thread, &host);
+    if (error == 0) threads.push_back(thread);
+  }
+  return error;
+}
+
+void join(const std::vector<pthread_t>& threads) {
+  const Detach detach;
+  for (const pthread_t thread : threads) pthread_join(thread, nullptr);
+}
+
+}  // namespace
+
+bool serve(const ModuleState& state, WorkerEnd& worker, const HostOptions& options) {
+  Host host{state, worker, options};
+  std::vector<pthread_t> threads;
+  errno = start_threads(host, threads);
+  if (errno != 0) {
+    PyErr_SetFromErrno(PyExc_OSError);
+    return false;
+  }
+  const auto called = PyRef::steal(PyObject_CallNoArgs(options.on_ready));
+  if (!called) return false;
+  run_requests(host, true);
+  join(threads);
+  return true;
+}
+
+}  // namespace pyhost

@@ -1,0 +1,22 @@
+// A worker's threads: those that run requests, and one that watches for the gateway's end.
+#pragma once
+
+#include "pyhost/channel.h"
+#include "pyhost/module_state.h"
+
+namespace pyhost {
+
+struct HostOptions {
+  PyObject* application = nullptr;
+  PyObject* constants = nullptr;  // a dict: what every environ has
+  PyObject* on_ready = nullptr;   // called once, when all threads wait for requests
+  unsigned threads = 1;
+};
+
+// Answers requests until the gateway wants no more. Call on the main thread, attached: it becomes
+// request thread 1. `worker` must live as long as the process: the watching thread is never joined,
+// because nothing wakes it while the gateway lives. False with an exception set when the threads
+// cannot be started or on_ready failed.
+bool serve(const ModuleState& state, WorkerEnd& worker, const HostOptions& options);
+
+}  // namespace pyhost

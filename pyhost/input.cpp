@@ -1,0 +1,223 @@
+#include "pyhost/input.h"
+
+#include "pyhost/body.h"
+#include "pyhost/gil.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <optional>
+
+namespace pyhost {
+namespace {
+
+constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+constexpr std::size_t kMaxBytes = std::size_t{PY_SSIZE_T_MAX} / 2;
+
+struct InputObject {
+  PyObject_HEAD Body body;
+};
+
+Body& body_of(PyObject* self) {
+  return reinterpret_cast<InputObject*>(self)->body;
+}
+
+// Never waits for the mutex with the GIL held: its holder may be about to ask for the GIL.
+class BodyLock {
+ public:
+  explicit BodyLock(Body& body) : mutex_(body.mutex()) {
+    if (mutex_.try_lock()) return;
+    const Detach detach;
+    mutex_.lock();
+  }
+  ~BodyLock() { mutex_.unlock(); }
+  BodyLock(const BodyLock&) = delete;
+  BodyLock& operator=(const BodyLock&) = delete;
+
+ private:
+  std::mutex& mutex_;
+};
+
+// The size argument that all reading methods share: absent, None and negative mean "no limit".
+std::optional<std::size_t> parse_limit(PyObject* const* args, Py_ssize_t count) {
+  if (count > 1) {
+    PyErr_Format(PyExc_TypeError, "expected at most 1 argument, got %zd", count);
+    return std::nullopt;
+  }
+  if (count == 0 || Py_IsNone(args[0])) return kNoLimit;
+  const Py_ssize_t size = PyNumber_AsSsize_t(args[0], PyExc_OverflowError);
+  if (size == -1 && PyErr_Occurred()) return std::nullopt;
+  return size < 0 ? kNoLimit : static_cast<std::size_t>(size);
+}
+
+// False, with an exception set, where reading cannot go on.
+bool check(Body::Got got) {
+  if (got == Body::Got::broken) {
+    PyErr_SetString(PyExc_ConnectionAbortedError, "the request's body ended before it was whole");
+  } else if (got == Body::Got::closed) {
+    PyErr_SetString(PyExc_ValueError, "wsgi.input was read after the end of its request");
+  }
+  return got == Body::Got::bytes || got == Body::Got::end;
+}
+
+// Bytes from the front of the window.
+PyRef take(Body& body, std::size_t size) {
+  const std::string_view bytes = body.window().substr(0, size);
+  auto result =
+      PyRef::steal(PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size())));
+  if (result) body.consume(bytes.size());
+  return result;
+}
+
+bool resize(PyRef& bytes, std::size_t size) {
+  PyObject* raw = bytes.release();
+  _PyBytes_Resize(&raw, static_cast<Py_ssize_t>(size));
+  bytes = PyRef::steal(raw);
+  return static_cast<bool>(bytes);
+}
+
+// Reads on behind the window until there are `limit` bytes or the body ends.
+PyRef gather(Body& body, std::size_t limit) {
+  // One byte more than is expected, so that the end is seen without making room for it.
+  std::size_t room = static_cast<std::size_t>(
+      std::min<std::uint64_t>({limit, body.window().size() + body.expected() + 1, kMaxBytes}));
+  auto result = PyRef::steal(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(room)));
+  if (!result) return {};
+  std::size_t size = body.window().copy(PyBytes_AS_STRING(result.get()), room);
+  body.consume(size);
+  Body::Got got = Body::Got::bytes;
+  while (got == Body::Got::bytes && size < limit) {
+    if (size == room) {
+      room = std::min({limit, 2 * room, kMaxBytes});
+      if (!resize(result, room)) return {};
+    }
+    std::size_t count = 0;
+    {
+      char* const start = PyBytes_AS_STRING(result.get());
+      const Detach detach;
+      got = body.read({start + size, room - size}, count);
+    }
+    size += count;
+  }
+  if (!check(got) || !resize(result, size)) return {};
+  return result;
+}
+
+// One line, with its newline, of at most `limit` bytes; empty at the end of the body.
+PyRef take_line(Body& body, std::size_t limit) {
+  std::size_t searched = 0;
+  for (;;) {
+    const std::string_view window = body.window().substr(0, limit);
+    const std::size_t newline = window.find('\n', searched);
+    if (newline != std::string_view::npos) return take(body, newline + 1);
+    if (window.size() == limit) return take(body, limit);
+    searched = window.size();
+    Body::Got got = Body::Got::end;
+    if (body.may_grow() || body.closed()) {
+      const Detach detach;
+      got = body.fill();
+    }
+    if (!check(got)) return {};
+    if (got == Body::Got::end) return take(body, searched);
+  }
+}
+
+PyObject* read(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+  const auto limit = parse_limit(args, count);
+  if (!limit) return nullptr;
+  Body& body = body_of(self);
+  const BodyLock lock(body);
+  if (body.closed()) {
+    check(Body::Got::closed);
+    return nullptr;
+  }
+  if (body.window().size() >= *limit || !body.may_grow()) return take(body, *limit).release();
+  return gather(body, *limit).release();
+}
+
+PyObject* readline(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+  const auto limit = parse_limit(args, count);
+  if (!limit) return nullptr;
+  Body& body = body_of(self);
+  const BodyLock lock(body);
+  return take_line(body, *limit).release();
+}
+
+// Whole lines, until they have `hint` bytes between them; a hint of 0 or less counts as none, as
+// in io.IOBase.
+PyObject* readlines(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+  const auto hint = parse_limit(args, count);
+  if (!hint) return nullptr;
+  const std::size_t enough = *hint == 0 ? kNoLimit : *hint;
+  auto lines = PyRef::steal(PyList_New(0));
+  if (!lines) return nullptr;
+  Body& body = body_of(self);
+  for (std::size_t size = 0; size < enough;) {
+    const BodyLock lock(body);
+    const PyRef line = take_line(body, kNoLimit);
+    if (!line) return nullptr;
+    if (PyBytes_GET_SIZE(line.get()) == 0) break;
+    if (PyList_Append(lines.get(), line.get()) < 0) return nullptr;
+    size += static_cast<std::size_t>(PyBytes_GET_SIZE(line.get()));
+  }
+  return lines.release();
+}
+
+// The end of an iteration is an empty reference without an exception.
+PyObject* next_line(PyObject* self) {
+  Body& body = body_of(self);
+  const BodyLock lock(body);
+  PyRef line = take_line(body, kNoLimit);
+  if (line && PyBytes_GET_SIZE(line.get()) == 0) return nullptr;
+  return line.release();
+}
+
+void dealloc(PyObject* self) {
+  PyTypeObject* type = Py_TYPE(self);
+  body_of(self).~Body();
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+PyMethodDef methods[] = {
+    {"read", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(read)), METH_FASTCALL,
+     "read(size=-1, /) -> bytes: `size` bytes, fewer only at the end of the body"},
+    {"readline", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(readline)),
+     METH_FASTCALL, "readline(size=-1, /) -> bytes"},
+    {"readlines", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(readlines)),
+     METH_FASTCALL, "readlines(hint=-1, /) -> list of bytes"},
+    {nullptr, nullptr, 0, nullptr}};
+
+PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
+                       {Py_tp_iter, reinterpret_cast<void*>(PyObject_SelfIter)},
+                       {Py_tp_iternext, reinterpret_cast<void*>(next_line)},
+                       {Py_tp_methods, methods},
+                       {0, nullptr}};
+
+}  // namespace
+
+PyType_Spec input_spec = {
+    "pycgid_host.Input", sizeof(InputObject), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+
+PyRef make_input(const ModuleState& state, WorkerEnd& worker, const TakenRequest& request) {
+  auto* object = PyObject_New(InputObject, state.input_type);
+  if (object == nullptr) return {};
+  new (&object->body) Body(worker, request);
+  return PyRef::steal(reinterpret_cast<PyObject*>(object));
+}
+
+bool input_broken(PyObject* input) {
+  Body& body = body_of(input);
+  const BodyLock lock(body);
+  return body.broken();
+}
+
+void close_input(PyObject* input) {
+  Body& body = body_of(input);
+  const BodyLock lock(body);
+  body.close();
+}
+
+}  // namespace pyhost

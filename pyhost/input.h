@@ -1,0 +1,21 @@
+// wsgi.input (PEP 3333): a heap type over a Body, with read, readline, readlines and iteration.
+#pragma once
+
+#include "pyhost/channel.h"
+#include "pyhost/module_state.h"
+
+namespace pyhost {
+
+extern PyType_Spec input_spec;
+
+// wsgi.input of one request. Receives the body's descriptor when there is one.
+PyRef make_input(const ModuleState& state, WorkerEnd& worker, const TakenRequest& request);
+
+// A read failed because the front had gone away before the end of the body.
+bool input_broken(PyObject* input);
+
+// The request is over: reads fail from now on. Waits, without the GIL, for a thread of the
+// application that still reads.
+void close_input(PyObject* input);
+
+}  // namespace pyhost

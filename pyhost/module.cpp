@@ -1,0 +1,193 @@
+// The extension module pycgid_host, as boot.py sees it. Multi-phase initialisation, heap types and
+// module state only: it loads into any number of interpreters.
+#include "pyhost/channel.h"
+#include "pyhost/file_wrapper.h"
+#include "pyhost/gil.h"
+#include "pyhost/host.h"
+#include "pyhost/input.h"
+#include "pyhost/log_lines.h"
+#include "pyhost/module_state.h"
+#include "pyhost/process_title.h"
+#include "pyhost/start_response.h"
+
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <system_error>
+
+namespace pyhost {
+
+ModuleState& module_state(PyObject* module) {
+  return *static_cast<ModuleState*>(PyModule_GetState(module));
+}
+
+namespace {
+
+// --- module state -------------------------------------------------------------------------------
+
+bool add_type(PyObject* module, PyType_Spec& spec, PyTypeObject*& type) {
+  type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr));
+  return type != nullptr;
+}
+
+bool intern(const char* text, PyObject*& name) {
+  name = PyUnicode_InternFromString(text);
+  return name != nullptr;
+}
+
+bool import_attribute(const char* module, const char* name, PyObject*& attribute) {
+  const auto imported = PyRef::steal(PyImport_ImportModule(module));
+  if (imported) attribute = PyObject_GetAttrString(imported.get(), name);
+  return attribute != nullptr;
+}
+
+int execute(PyObject* module) {
+  ModuleState& state = module_state(module);
+  const bool made = add_type(module, input_spec, state.input_type) &&
+                    add_type(module, start_response_spec, state.start_response_type) &&
+                    add_type(module, file_wrapper_spec, state.file_wrapper_type) &&
+                    import_attribute("_io", "_IOBase", state.io_base) &&
+                    import_attribute("io", "FileIO", state.file_io) &&
+                    import_attribute("traceback", "format_exception", state.format_exception) &&
+                    intern("close", state.str_close) && intern("file", state.str_file) &&
+                    intern("fileno", state.str_fileno) && intern("raw", state.str_raw) &&
+                    intern("read", state.str_read) && intern("tell", state.str_tell) &&
+                    intern("wsgi.input", state.str_wsgi_input);
+  return made && PyModule_AddType(module, state.file_wrapper_type) == 0 ? 0 : -1;
+}
+
+int traverse(PyObject* module, visitproc visit, void* arg) {
+  ModuleState& state = module_state(module);
+  Py_VISIT(state.input_type);
+  Py_VISIT(state.start_response_type);
+  Py_VISIT(state.file_wrapper_type);
+  Py_VISIT(state.io_base);
+  Py_VISIT(state.file_io);
+  Py_VISIT(state.format_exception);
+  return 0;
+}
+
+int clear(PyObject* module) {
+  ModuleState& state = module_state(module);
+  Py_CLEAR(state.input_type);
+  Py_CLEAR(state.start_response_type);
+  Py_CLEAR(state.file_wrapper_type);
+  Py_CLEAR(state.io_base);
+  Py_CLEAR(state.file_io);
+  Py_CLEAR(state.format_exception);
+  Py_CLEAR(state.str_close);
+  Py_CLEAR(state.str_file);
+  Py_CLEAR(state.str_fileno);
+  Py_CLEAR(state.str_raw);
+  Py_CLEAR(state.str_read);
+  Py_CLEAR(state.str_tell);
+  Py_CLEAR(state.str_wsgi_input);
+  return 0;
+}
+
+void destroy(void* module) {
+  clear(static_cast<PyObject*>(module));
+}
+
+// --- functions ----------------------------------------------------------------------------------
+
+// log_write(fd, data) -> int: for the replacements of sys.stdout (1) and sys.stderr (2).
+PyObject* log_write(PyObject*, PyObject* args) {
+  int fd = 0;
+  Py_buffer data;
+  if (!PyArg_ParseTuple(args, "iy*:log_write", &fd, &data)) return nullptr;
+  const LogStream stream = fd == 1 ? LogStream::out : LogStream::err;
+  const std::string_view bytes(static_cast<const char*>(data.buf),
+                               static_cast<std::size_t>(data.len));
+  if (stays_in_line(stream, bytes)) {
+    append_to_log(stream, bytes);
+  } else {
+    const Detach detach;
+    append_to_log(stream, bytes);
+  }
+  PyBuffer_Release(&data);
+  return PyLong_FromSize_t(bytes.size());
+}
+
+PyObject* log_flush(PyObject*, PyObject* fd) {
+  const LogStream stream = PyLong_AsLong(fd) == 1 ? LogStream::out : LogStream::err;
+  if (PyErr_Occurred()) return nullptr;
+  if (has_unfinished_line(stream)) {
+    const Detach detach;
+    flush_log(stream);
+  }
+  Py_RETURN_NONE;
+}
+
+PyObject* set_title(PyObject*, PyObject* title) {
+  Py_ssize_t size = 0;
+  const char* text = PyUnicode_AsUTF8AndSize(title, &size);
+  if (text == nullptr) return nullptr;
+  set_process_title({text, static_cast<std::size_t>(size)});
+  Py_RETURN_NONE;
+}
+
+struct ServeArguments {
+  PyObject* application = nullptr;
+  PyObject* constants = nullptr;
+  PyObject* on_ready = nullptr;
+  int memory_fd = -1;
+  int bell_fd = -1;
+  int passing_fd = -1;
+  unsigned threads = 1;
+};
+
+bool parse(PyObject* args, PyObject* kwargs, ServeArguments& into) {
+  std::array<const char*, 8> names = {"application", "constants",  "on_ready", "memory_fd",
+                                      "bell_fd",     "passing_fd", "threads",  nullptr};
+  return PyArg_ParseTupleAndKeywords(args, kwargs, "$OO!OiiiI:serve",
+                                     const_cast<char**>(names.data()), &into.application,
+                                     &PyDict_Type, &into.constants, &into.on_ready, &into.memory_fd,
+                                     &into.bell_fd, &into.passing_fd, &into.threads) != 0;
+}
+
+PyObject* serve_requests(PyObject* module, PyObject* args, PyObject* kwargs) {
+  ServeArguments given;
+  if (!parse(args, kwargs, given)) return nullptr;
+  std::error_code error;
+  ChannelFds fds{UniqueFd(given.memory_fd), UniqueFd(given.bell_fd), UniqueFd(given.passing_fd)};
+  std::unique_ptr<WorkerEnd> worker = WorkerEnd::open(std::move(fds), error);
+  if (!worker) {
+    errno = error.value();
+    return PyErr_SetFromErrno(PyExc_OSError);
+  }
+  // Never destroyed: see serve().
+  WorkerEnd& immortal = *worker.release();
+  HostOptions options{given.application, given.constants, given.on_ready, given.threads};
+  if (!serve(module_state(module), immortal, options)) return nullptr;
+  Py_RETURN_NONE;
+}
+
+PyMethodDef functions[] = {
+    {"log_write", log_write, METH_VARARGS,
+     "log_write(fd, data, /) -> int: prints to the log, line by line"},
+    {"log_flush", log_flush, METH_O, "log_flush(fd, /): ends this thread's unfinished line"},
+    {"set_process_title", set_title, METH_O, "set_process_title(title, /): what ps shows"},
+    {"serve", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(serve_requests)),
+     METH_VARARGS | METH_KEYWORDS, "serve(*, application, ...): answers the gateway's requests"},
+    {nullptr, nullptr, 0, nullptr}};
+
+PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void*>(execute)},
+                            PYHOST_SLOT_INTERPRETERS PYHOST_SLOT_GIL{0, nullptr}};
+
+PyModuleDef definition = {PyModuleDef_HEAD_INIT,
+                          "pycgid_host",
+                          "What pycgid(8) puts into an application's Python.",
+                          sizeof(ModuleState),
+                          functions,
+                          slots,
+                          traverse,
+                          clear,
+                          destroy};
+
+}  // namespace
+}  // namespace pyhost
+
+PyMODINIT_FUNC PyInit_pycgid_host() {
+  return PyModuleDef_Init(&pyhost::definition);
+}

@@ -1,0 +1,178 @@
+#include "pyhost/request_runner.h"
+
+#include "pyhost/exception_log.h"
+#include "pyhost/file_wrapper.h"
+#include "pyhost/gil.h"
+#include "pyhost/input.h"
+#include "pyhost/log_lines.h"
+#include "pyhost/request_text.h"
+#include "pyhost/start_response.h"
+
+#include <array>
+#include <string>
+#include <unistd.h>
+
+namespace pyhost {
+namespace {
+
+// All of whose blocks are there already: no code of the application runs between them.
+bool is_plain_sequence(PyObject* object) {
+  return PyList_CheckExact(object) || PyTuple_CheckExact(object);
+}
+
+// PEP 3333, "Handling the Content-Length Header": an iterable may say that it is a single block.
+bool has_length_one(PyObject* iterable) {
+  const PySequenceMethods* methods = Py_TYPE(iterable)->tp_as_sequence;
+  if (methods == nullptr || methods->sq_length == nullptr) return false;
+  const Py_ssize_t length = PyObject_Size(iterable);
+  if (length < 0) PyErr_Clear();
+  return length == 1;
+}
+
+void log_detached(LogLevel level, const std::string& text) {
+  const Detach detach;
+  log_text(level, text);
+}
+
+void flush_detached(LogStream stream) {
+  if (!has_unfinished_line(stream)) return;
+  const Detach detach;
+  flush_log(stream);
+}
+
+}  // namespace
+
+void RequestRunner::run(const TakenRequest& request) {
+  const LogRequest marked(find_param(request.params, "pycgid.request_id"));
+  response_.begin(request.slot);
+  serve(request);
+  flush_detached(LogStream::out);
+  flush_detached(LogStream::err);
+  leave_if_forked();
+  worker_.finish(request.slot);
+}
+
+void RequestRunner::serve(const TakenRequest& request) {
+  const PyRef input = make_input(state_, worker_, request);
+  const PyRef start_response = make_start_response(state_, response_);
+  PyRef iterable;
+  Progress progress = Progress::failed;
+  if (input && start_response) iterable = call(request, input.get(), start_response.get());
+  leave_if_forked();
+  if (iterable) progress = finish_head(send(request, iterable.get()));
+  if (progress != Progress::complete) report(request, progress, input.get());
+  // The front gets the whole answer before the application cleans up.
+  response_.end(progress == Progress::complete ? EndKind::complete : EndKind::failed);
+  if (iterable) close(request, iterable.get());
+  if (start_response) close_start_response(start_response.get());
+  if (input) close_input(input.get());
+}
+
+PyRef RequestRunner::call(const TakenRequest& request, PyObject* input, PyObject* start_response) {
+  const PyRef environ = environs_.build(request.params);
+  if (!environ || PyDict_SetItem(environ.get(), state_.str_wsgi_input, input) < 0) return {};
+  // The element before the first is the callee's to write to (PEP 590).
+  std::array<PyObject*, 3> arguments = {nullptr, environ.get(), start_response};
+  return PyRef::steal(PyObject_Vectorcall(application_, arguments.data() + 1,
+                                          2 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
+}
+
+RequestRunner::Progress RequestRunner::send(const TakenRequest& request, PyObject* iterable) {
+  if (PyBytes_Check(iterable) || PyUnicode_Check(iterable)) {
+    PyErr_Format(PyExc_TypeError,
+                 "the application returned %s itself; it must return an iterable of bytes, "
+                 "such as [body]",
+                 Py_TYPE(iterable)->tp_name);
+    return Progress::failed;
+  }
+  const Progress progress = send_file(iterable);
+  return progress == Progress::more ? send_blocks(request, iterable) : progress;
+}
+
+// `more`: it is no file that the gateway can send.
+RequestRunner::Progress RequestRunner::send_file(PyObject* iterable) {
+  const auto file = sendable_file(state_, iterable);
+  if (!file || !response_.head().is_set()) return Progress::more;
+  response_.head().offer_content_length(file->range.length);
+  return response_.add_file(file->fd, file->range) ? Progress::complete : Progress::more;
+}
+
+RequestRunner::Progress RequestRunner::send_blocks(const TakenRequest& request,
+                                                   PyObject* iterable) {
+  const bool only_one = has_length_one(iterable);
+  const bool show_each = !is_plain_sequence(iterable);
+  const auto iterator = PyRef::steal(PyObject_GetIter(iterable));
+  if (!iterator) return Progress::failed;
+  for (;;) {
+    const auto block = PyRef::steal(PyIter_Next(iterator.get()));
+    leave_if_forked();
+    if (!block) return PyErr_Occurred() ? Progress::failed : Progress::complete;
+    const Progress progress = send_block(request, block.get(), only_one);
+    if (progress != Progress::more) return progress;
+    if (show_each) response_.show();
+    if (response_.aborted()) return Progress::gone;
+  }
+}
+
+RequestRunner::Progress RequestRunner::send_block(const TakenRequest& request, PyObject* block,
+                                                  bool only_one) {
+  if (!PyBytes_Check(block)) {
+    PyErr_Format(PyExc_TypeError, "the application yielded %.100s, not bytes",
+                 Py_TYPE(block)->tp_name);
+    return Progress::failed;
+  }
+  const std::string_view bytes(PyBytes_AS_STRING(block),
+                               static_cast<std::size_t>(PyBytes_GET_SIZE(block)));
+  if (bytes.empty()) return Progress::more;
+  if (!response_.head().is_set()) {
+    PyErr_SetString(PyExc_AssertionError,
+                    "the application yielded a block before it called start_response");
+    return Progress::failed;
+  }
+  if (only_one) response_.head().offer_content_length(bytes.size());
+  const Response::Sent sent = response_.add(bytes);
+  if (sent == Response::Sent::ok) return Progress::more;
+  if (sent == Response::Sent::gone) return Progress::gone;
+  log_detached(LogLevel::error, describe_request(request.params) +
+                                    ": the response is longer than its Content-Length, cut");
+  return Progress::complete;
+}
+
+// An answer without a body needs a head all the same.
+RequestRunner::Progress RequestRunner::finish_head(Progress progress) {
+  if (progress != Progress::complete || response_.head().is_set()) return progress;
+  PyErr_SetString(PyExc_AssertionError, "the application never called start_response");
+  return Progress::failed;
+}
+
+// A client that went away is no error; neither is what the application then makes of its failed
+// read or write.
+void RequestRunner::report(const TakenRequest& request, Progress progress, PyObject* input) {
+  const bool front_gone = response_.aborted() || (input != nullptr && input_broken(input));
+  std::string text = describe_request(request.params);
+  if (progress == Progress::gone || (front_gone && PyErr_ExceptionMatches(PyExc_OSError))) {
+    PyErr_Clear();
+    log_detached(LogLevel::debug, text + ": the client is gone");
+    return;
+  }
+  log_exception(state_, text + ": the application failed");
+}
+
+void RequestRunner::close(const TakenRequest& request, PyObject* iterable) {
+  if (is_plain_sequence(iterable)) return;
+  PyRef result;
+  const auto method = PyRef::steal(py::optional_attribute(iterable, state_.str_close));
+  if (method && !Py_IsNone(method.get())) {
+    result = PyRef::steal(PyObject_CallNoArgs(method.get()));
+  }
+  if (PyErr_Occurred()) {
+    log_exception(state_, describe_request(request.params) + ": close() of the response failed");
+  }
+}
+
+// The application forked and did not leave the child: the request is the parent's.
+void RequestRunner::leave_if_forked() const {
+  if (worker_.forked()) ::_exit(0);
+}
+
+}  // namespace pyhost

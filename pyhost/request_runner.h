@@ -1,0 +1,48 @@
+// Runs the application for one request after the other: environ, call, iteration, close (PEP 3333).
+// One for each request thread, on that thread, attached; whatever blocks detaches meanwhile.
+#pragma once
+
+#include "pyhost/environ_builder.h"
+#include "pyhost/module_state.h"
+#include "pyhost/response.h"
+
+#include <string_view>
+
+namespace pyhost {
+
+class RequestRunner {
+ public:
+  // Everything outlives the runner.
+  RequestRunner(const ModuleState& state, WorkerEnd& worker, PyObject* application)
+      : state_(state), worker_(worker), application_(application), response_(worker) {}
+
+  // `constants` are the keys that every environ has. False with an exception set.
+  bool begin(PyObject* constants) { return environs_.begin(constants); }
+
+  // From a request taken to its slot given back. Leaves no exception, whatever the application
+  // does; in a process that the application forked off, it does not return.
+  void run(const TakenRequest& request);
+
+ private:
+  // How sending goes on. `failed` has an exception set.
+  enum class Progress { more, complete, gone, failed };
+
+  void serve(const TakenRequest& request);
+  PyRef call(const TakenRequest& request, PyObject* input, PyObject* start_response);
+  Progress send(const TakenRequest& request, PyObject* iterable);
+  Progress send_file(PyObject* iterable);
+  Progress send_blocks(const TakenRequest& request, PyObject* iterable);
+  Progress send_block(const TakenRequest& request, PyObject* block, bool only_one);
+  Progress finish_head(Progress progress);
+  void report(const TakenRequest& request, Progress progress, PyObject* input);
+  void close(const TakenRequest& request, PyObject* iterable);
+  void leave_if_forked() const;
+
+  const ModuleState& state_;
+  WorkerEnd& worker_;
+  PyObject* application_;
+  EnvironBuilder environs_;
+  Response response_;
+};
+
+}  // namespace pyhost
