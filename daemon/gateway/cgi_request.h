@@ -2,8 +2,10 @@
 // (CONTRACT.md, "What the application sees"; FRONTS.md 3.9). Pure; used on the gateway's thread.
 #pragma once
 
+#include "daemon/gateway/text_arena.h"
 #include "pyhost/params.h"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -18,19 +20,35 @@ struct RequestRules {
 };
 
 struct Refusal {
-  int status = 0;  // 400
+  int status = 0;  // 400, or 431 for too many variables
   std::string reason;
 };
 
+enum class Known : std::uint8_t;  // cgi_names.h
+
+// What happens to a variable that comes more than once (nginx before 1.23 repeats a client's
+// repeated headers, and an fastcgi_param may override one of the stock file):
+// - HTTP_*: the values that are not empty are joined in the order of arrival, with "; " for
+//   HTTP_COOKIE and ", " for all others;
+// - CONTENT_LENGTH: equal values are one, differing ones are refused, absent ones (see below) don't
+//   count;
+// - any other: the last one wins.
+// Dropped on arrival: names without a character, HTTP_CONTENT_LENGTH, HTTP_CONTENT_TYPE,
+// HTTP_TRANSFER_ENCODING, HTTP_PROXY, and wsgi.* and pycgid.*, which nobody outside may set.
 class CgiRequest {
  public:
-  // Forgets everything but keeps its memory, for the next request.
+  // As nginx's max_headers. Keeps the search for repeated names cheap whatever is sent.
+  static constexpr std::size_t kMaxVariables = 1000;
+  // Those of Known that are kept track of.
+  static constexpr std::size_t kKnownNames = 18;
+
+  // Forgets everything but keeps its memory, up to 64 KiB, for the next request.
   void clear();
 
   // One variable, in the order of arrival. Copies.
   void add(std::string_view name, std::string_view value);
 
-  // All variables are here: normalises them, once. A refusal means 400.
+  // All variables are here: normalises them, once.
   std::optional<Refusal> finish(const RequestRules& rules);
 
   // --- after finish() ---
@@ -54,13 +72,53 @@ class CgiRequest {
   std::size_t bytes() const { return text_.size(); }
 
  private:
+  using Slice = TextArena::Slice;
   struct Variable {
-    std::uint32_t name_at = 0, name_size = 0;
-    std::uint32_t value_at = 0, value_size = 0;
+    Slice name;  // empty: dropped, or a later piece of a repeated one
+    Slice value;
+    std::uint16_t next_piece = 0;  // index + 1 of the same variable's next value
   };
-  std::string text_;
+
+  std::string_view view(Slice slice) const { return text_.view(slice); }
+  Slice value(Known known) const;
+  void set(Known known, Slice value);
+  void drop(Known known);
+
+  void push(Known known, std::string_view name, std::string_view value);
+  std::uint16_t find(Known known, std::string_view name) const;
+  bool first_sight(std::string_view name);
+  void add_again(Variable& earlier, Known known, std::string_view value);
+  void add_piece(Variable& earlier, Slice value);
+  void join_pieces();
+  void join(Variable& first);
+
+  std::optional<Refusal> check_method() const;
+  std::optional<Refusal> take_content_length();
+  std::optional<Refusal> set_paths(const RequestRules& rules);
+  void set_query_string();
+  void set_server();
+  Slice server_address();
+  void set_scheme();
+
+  Slice uri_path() const;
+  Slice decoded(Slice encoded);
+  Slice full_path();
+  Slice concatenated(Slice script_name, Slice path_info);
+  bool is_encoded_tail(Slice path_info, Slice whole);
+  Slice without_index_name(Slice path, Slice uri_path);
+  void take_paths_as_sent();
+  void split_path(Slice path, std::uint32_t script_name_size);
+  bool is_https() const;
+
+  TextArena text_;  // names and values, one after the other
   std::vector<Variable> variables_;
+  std::array<std::uint16_t, kKnownNames> slots_{};  // index + 1 into variables_
+  std::array<std::uint64_t, 4> seen_{};             // 256 bits: see first_sight()
+  Slice path_;                                      // the full path
   std::optional<std::uint64_t> content_length_;
+  bool repeated_ = false;
+  bool lengths_differ_ = false;
+  bool too_many_ = false;
 };
 
 }  // namespace pycgid
