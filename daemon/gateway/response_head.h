@@ -2,6 +2,7 @@
 // is not trusted, and made ready for the front server. Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,7 +21,8 @@ class ResponseHead {
 
   // The head is complete: checks every line ("Name: value\r\n", names are tokens, no CR, LF or NUL
   // in a value, no hop-by-hop header, one Content-Length at most and that a number, "Status: NNN
-  // text" as the last line, then the empty line). Returns an empty string, or what is wrong.
+  // text" as the last line, 200 to 999, then the empty line and nothing more). A folded line is
+  // refused like any whose name is no token. Returns an empty string, or what is wrong.
   std::string check();
 
   // --- after check() returned "" ---
@@ -28,17 +30,20 @@ class ResponseHead {
   std::string_view text() const { return text_; }
   int status() const { return status_; }
   std::optional<std::uint64_t> content_length() const { return content_length_; }
-  // 1xx, 204 and 304 have no body.
+  // 204 and 304 have no body; check() lets no 1xx pass.
   bool body_allowed() const { return status_ >= 200 && status_ != 204 && status_ != 304; }
 
  private:
+  std::string check_line(std::string_view line);
+
   std::string text_;
   int status_ = 0;
   std::optional<std::uint64_t> content_length_;
 };
 
 // A whole answer of the gateway's own (400, 413, 431, 500, 502, 503, 504): head and a short
-// text/plain body. `retry_after` seconds adds Retry-After when above 0.
+// text/plain body. `retry_after` seconds adds Retry-After when above 0. No Cache-Control: none of
+// these may be stored unless an administrator orders it (RFC 9110 section 15.1).
 std::string error_response(int status, unsigned retry_after = 0);
 
 // "Not Found" for 404; "" for a code without a phrase.
