@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
@@ -13,9 +14,11 @@ namespace pycgid {
 
 class PeerFilter {
  public:
-  // Adds "10.0.0.0/8", "::1" and so on. False when it is not an address or a network.
+  // Adds "10.0.0.0/8", "::1" and so on; bits after the prefix don't count. False, and nothing
+  // added, when it is not an address or a network.
   bool add(std::string_view cidr);
-  // Adds the addresses of FCGI_WEB_SERVER_ADDRS, separated by commas; false when one is unusable.
+  // Adds the addresses of FCGI_WEB_SERVER_ADDRS, separated by commas. An empty list is as good as
+  // none (so it is for libfcgi). False, and nothing added, when one is unusable: don't serve then.
   bool add_web_server_addrs(std::string_view list);
 
   // With no entry everybody is allowed. Unix peers are allowed unless FCGI_WEB_SERVER_ADDRS is set
@@ -28,11 +31,16 @@ class PeerFilter {
     std::array<std::uint8_t, 16> address{};
     unsigned prefix = 0;
   };
+  static std::optional<Network> parse(std::string_view cidr);
+  static bool matches(const Network& network, const Network& peer);
+  static Network host(const sockaddr_storage& peer);
+  static Network unmapped(Network network);
+
   std::vector<Network> networks_;
   bool tcp_only_ = false;
 };
 
-// "192.0.2.1:4711", "[::1]:4711", "unix" for log lines.
+// "192.0.2.1:4711", "[::1]:4711", "unix" for log lines; an IPv4-mapped address as IPv4.
 std::string peer_name(const sockaddr_storage& peer);
 
 }  // namespace pycgid
