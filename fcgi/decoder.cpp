@@ -296,7 +296,6 @@ void Decoder::reject(Event& event, int http_status, std::string_view reason) {
 // Nothing in the rest of this record is wanted.
 void Decoder::skip_rest() {
   left_ += padding_;
-  padding_ = 0;
   state_ = left_ == 0 ? State::header : State::skip;
 }
 

@@ -8,7 +8,6 @@ namespace fcgi {
 namespace {
 
 constexpr std::size_t kLongBytes = 4;
-constexpr std::size_t kShortest = 2;  // a pair of two empty strings
 
 // What the first bytes of a pair tell about it. 64 bits, since two lengths of 31 bits overflow 32.
 struct Shape {
@@ -32,9 +31,9 @@ std::size_t read_length(std::string_view bytes, std::size_t at) {
          byte_at(bytes, at + 3);
 }
 
-// While the head is incomplete, `size` is more than bytes.size(): that many bytes are sure to come.
+// `bytes` is not empty. While the head is incomplete, `size` is more than bytes.size(): that many
+// bytes are sure to come.
 Shape shape_of(std::string_view bytes) {
-  if (bytes.empty()) return {kShortest, 0, 0};
   const std::size_t value_at = length_bytes(bytes, 0);
   if (bytes.size() <= value_at) return {value_at + 1, 0, 0};
   const std::size_t head = value_at + length_bytes(bytes, value_at);

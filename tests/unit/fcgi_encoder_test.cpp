@@ -119,6 +119,16 @@ TEST_CASE("F19: GET_VALUES_RESULT is one record under id 0", "[fcgi]") {
                              pair("FCGI_MPXS_CONNS", "1") + pair("LONG", std::string(200, 'v'))}});
 }
 
+TEST_CASE("F14: lengths up to 127 are written in one byte, from 128 in four", "[fcgi]") {
+  for (const std::size_t size : {0U, 127U, 128U, 255U, 256U, 60000U}) {
+    fcgi::GetValuesResult result;
+    result.add("NAME", pattern(size));
+    std::string out;
+    result.append_to(out);
+    CHECK(parse(out) == std::vector<Record>{{kGetValuesResult, 0, pair("NAME", pattern(size))}});
+  }
+}
+
 TEST_CASE("F19: nothing known is an empty GET_VALUES_RESULT", "[fcgi]") {
   std::string out;
   fcgi::GetValuesResult().append_to(out);

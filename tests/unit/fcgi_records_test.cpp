@@ -118,6 +118,24 @@ TEST_CASE("F8: a request that ends while a record of another one is read", "[fcg
               "params_end 9", "params_end 8"});
 }
 
+TEST_CASE("F8: a request that ends inside BEGIN_REQUEST of another one or GET_VALUES", "[fcgi]") {
+  const std::string second = begin(2);
+  const std::string values = get_values({"A"});
+  CHECK(events({{begin(1) + second.substr(0, 10), 1},
+                {second.substr(10) + begin(3) + values.substr(0, 9), 3},
+                {values.substr(9)}}) == Lines{"begin 1 responder", "begin 2 responder",
+                                              "begin 3 responder", "get_values A",
+                                              "get_values_end"});
+}
+
+TEST_CASE("F8: the end of a request mends no broken stream", "[fcgi]") {
+  fcgi::Decoder decoder{{}};
+  EventTrace trace;
+  CHECK(!feed(decoder, begin(1) + "GET / HTTP/1.1\r\n", trace));
+  decoder.end(1);
+  CHECK(!feed(decoder, begin(2), trace));
+}
+
 TEST_CASE("F9: any id from 1 to 65535, out of order, and again after its end", "[fcgi]") {
   CHECK(events({{begin(65535) + begin(1) + begin(256)},
                 {params_end(256) + params_end(65535) + params_end(1), 65535},

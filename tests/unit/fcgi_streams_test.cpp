@@ -168,6 +168,8 @@ TEST_CASE("decoder: a length over the limit is known before its bytes come", "[f
   CHECK(events(begin(1) + record(kParams, 1, length(1) + long_length(998)), limits) == too_long);
   CHECK(events(begin(1) + record(kParams, 1, long_length(0x7fffffff) + long_length(0x7fffffff)),
                limits) == too_long);
+  CHECK(events(begin(1) + record(kParams, 1, long_length(0x40000000) + length(0)), limits) ==
+        too_long);
 }
 
 TEST_CASE("decoder: requests have their limits each for itself", "[fcgi]") {
