@@ -2,7 +2,7 @@
 // the limits, each call gets on, and what the encoder writes is read back unchanged.
 #include "fcgi/decoder.h"
 #include "fcgi/encoder.h"
-#include "tests/fuzz/require.h"
+#include "tests/fuzz/properties.h"
 #include "tests/unit/event_trace.h"
 #include "tests/unit/fcgi_bytes.h"
 #include "tests/unit/fcgi_events.h"
@@ -14,8 +14,6 @@
 
 namespace {
 
-using codec_test::Cut;
-using codec_test::EventTrace;
 using codec_test::Lines;
 using fuzz::require;
 
@@ -40,45 +38,31 @@ bool application_ends(const fcgi::Event& event) {
 
 class Run {
  public:
-  // False after an error.
   bool feed(std::string_view piece) {
     bytes_ += piece.size();
-    while (true) {
-      const fcgi::Event event = decoder_.next(piece);
-      check_memory();
-      if (event.type == fcgi::EventType::need_more) break;
-      require(++events_ <= bytes_, "no more events than bytes");
-      fcgi_test::add_event(trace_, event);
-      if (event.type == fcgi::EventType::error) return false;
-      if (application_ends(event)) decoder_.end(event.request_id);
-    }
-    require(piece.empty(), "need_more uses the input up");
-    return true;
+    return codec_test::feed(decoder_, piece, trace_, [&](const auto& event) { check(event); });
   }
 
   const Lines& lines() const { return trace_.lines(); }
 
  private:
-  void check_memory() const {
+  void check(const fcgi::Event& event) {
     require(decoder_.live() <= kLimits.requests, "live requests stay within the limit");
     require(decoder_.buffered() <= decoder_.live() * kLimits.params + kHeaderAndGetValues,
             "buffers stay within the limits");
+    if (event.type == fcgi::EventType::need_more) return;
+    require(++events_ <= bytes_, "no more events than bytes");
+    if (application_ends(event)) decoder_.end(event.request_id);
   }
 
   fcgi::Decoder decoder_{kLimits};
-  EventTrace trace_;
+  codec_test::EventTrace trace_;
   std::size_t bytes_ = 0;
   std::size_t events_ = 0;
 };
 
-Lines decode(std::string_view bytes, Cut cut) {
-  Run run;
-  codec_test::for_each_piece(bytes, cut, [&](std::string_view piece) { return run.feed(piece); });
-  return run.lines();
-}
-
 // The encoder's records, STDOUT turned into STDIN, give the same bytes back.
-void check_encoder(std::string_view bytes) {
+void require_encoder_reversed(std::string_view bytes) {
   bytes = bytes.substr(0, fcgi::kMaxContent);
   std::string record;
   fcgi::append_stdout(record, 1, bytes);
@@ -88,17 +72,14 @@ void check_encoder(std::string_view bytes) {
   Lines expected = {"begin 1 responder", "params_end 1"};
   if (!bytes.empty()) expected.push_back("body 1 " + std::string(bytes));
   expected.push_back("body_end 1");
-  require(decode(stream, {}) == expected, "decoding what was encoded is the identity");
+  require(fuzz::decode<Run>(stream, {}) == expected, "decoding the encoded is the identity");
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  const Lines whole = decode(bytes, {});
-  const Cut uneven{.next = 1 + size / 3, .every = 2 + size % 29};
-  require(decode(bytes, {1, 1}) == whole, "the same events byte by byte");
-  require(decode(bytes, uneven) == whole, "the same events in uneven pieces");
-  check_encoder(bytes);
+  fuzz::require_same_for_any_cut<Run>(bytes);
+  require_encoder_reversed(bytes);
   return 0;
 }

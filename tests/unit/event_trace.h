@@ -21,6 +21,7 @@ class EventTrace {
 
   // `stream` names the stream that the slice belongs to: "body 1".
   void add_slice(const std::string& stream, std::string_view bytes) {
+    if (bytes.empty()) add("an empty slice of " + stream);
     if (slice_of_ != stream) {
       add(stream + " ");
       slice_of_ = stream;
@@ -55,6 +56,27 @@ bool for_each_piece(std::string_view bytes, Cut& cut, Feed feed) {
     if (!feed(std::string_view(piece))) return false;
   }
   return true;
+}
+
+// Lets `decoder` read all of `input`, and shows each event to `watch` before it goes into `trace`
+// by way of the codec's add_event(). False after an error.
+template <typename Decoder, typename Watch>
+bool feed(Decoder& decoder, std::string_view input, EventTrace& trace, Watch watch) {
+  while (true) {
+    const auto event = decoder.next(input);
+    using EventType = decltype(event.type);
+    add_event(trace, event);
+    watch(event);
+    if (event.type == EventType::error) return false;
+    if (event.type == EventType::need_more) break;
+  }
+  if (!input.empty()) trace.add("need_more, but input is left");
+  return true;
+}
+
+template <typename Decoder>
+bool feed(Decoder& decoder, std::string_view input, EventTrace& trace) {
+  return feed(decoder, input, trace, [](const auto&) {});
 }
 
 // Lets `decode(cut)` decode an input of `size` bytes whole, byte by byte, and cut in two at every

@@ -8,11 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace fcgi_test {
-
-using codec_test::Cut;
-using codec_test::EventTrace;
-using codec_test::Lines;
+namespace codec_test {
 
 inline std::string name_of(fcgi::Role role) {
   switch (role) {
@@ -80,25 +76,20 @@ inline void add_event(EventTrace& trace, const fcgi::Event& event) {
   }
 }
 
+}  // namespace codec_test
+
+namespace fcgi_test {
+
+using codec_test::Cut;
+using codec_test::EventTrace;
+using codec_test::feed;
+using codec_test::Lines;
+
 // Bytes from the web server; then, unless it is 0, the application ends the request `end`.
 struct Step {
   std::string bytes;
   std::uint16_t end = 0;
 };
-
-// False after an error. A slice that is empty, or input that is left behind, becomes a line too.
-inline bool feed(fcgi::Decoder& decoder, std::string_view input, EventTrace& trace) {
-  while (true) {
-    const fcgi::Event event = decoder.next(input);
-    const bool slice = event.type == fcgi::EventType::body || event.type == fcgi::EventType::data;
-    if (slice && event.bytes.empty()) trace.add("an empty slice");
-    add_event(trace, event);
-    if (event.type == fcgi::EventType::error) return false;
-    if (event.type != fcgi::EventType::need_more) continue;
-    if (!input.empty()) trace.add("need_more, but input is left");
-    return true;
-  }
-}
 
 inline Lines decode(const std::vector<Step>& steps, const fcgi::Limits& limits, Cut cut) {
   fcgi::Decoder decoder(limits);

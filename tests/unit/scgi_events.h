@@ -6,11 +6,7 @@
 
 #include <string>
 
-namespace scgi_test {
-
-using codec_test::Cut;
-using codec_test::EventTrace;
-using codec_test::Lines;
+namespace codec_test {
 
 inline void add_event(EventTrace& trace, const scgi::Event& event) {
   using scgi::EventType;
@@ -33,20 +29,14 @@ inline void add_event(EventTrace& trace, const scgi::Event& event) {
   }
 }
 
-// False after an error. A slice that is empty, or input that is left behind, becomes a line too.
-inline bool feed(scgi::Decoder& decoder, std::string_view input, EventTrace& trace) {
-  while (true) {
-    const scgi::Event event = decoder.next(input);
-    const bool slice =
-        event.type == scgi::EventType::body || event.type == scgi::EventType::surplus;
-    if (slice && event.bytes.empty()) trace.add("an empty slice");
-    add_event(trace, event);
-    if (event.type == scgi::EventType::error) return false;
-    if (event.type != scgi::EventType::need_more) continue;
-    if (!input.empty()) trace.add("need_more, but input is left");
-    return true;
-  }
-}
+}  // namespace codec_test
+
+namespace scgi_test {
+
+using codec_test::Cut;
+using codec_test::EventTrace;
+using codec_test::feed;
+using codec_test::Lines;
 
 inline Lines decode(const std::string& bytes, const scgi::Limits& limits, Cut cut) {
   scgi::Decoder decoder(limits);
