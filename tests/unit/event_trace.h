@@ -58,8 +58,8 @@ bool for_each_piece(std::string_view bytes, Cut& cut, Feed feed) {
   return true;
 }
 
-// Lets `decoder` read all of `input`, and shows each event to `watch` before it goes into `trace`
-// by way of the codec's add_event(). False after an error.
+// Lets `decoder` read all of `input`. Each event goes into `trace`, by way of the codec's own
+// add_event(), and then to `watch`. False after an error.
 template <typename Decoder, typename Watch>
 bool feed(Decoder& decoder, std::string_view input, EventTrace& trace, Watch watch) {
   while (true) {
