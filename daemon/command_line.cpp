@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <set>
 #include <thread>
+#include <utility>
 
 namespace pycgid {
 namespace {
@@ -30,11 +31,16 @@ po::options_description describe_options() {
   description.add_options()("help,h", "")("version,V", "")(",t", "")("config",
                                                                      po::value<std::string>(), "");
   for (const OptionRow& row : option_rows()) {
-    auto* value = po::value<std::string>();
-    if (row.placeholder.empty()) value->implicit_value("yes");
-    description.add_options()(std::string(row.name).c_str(), value, "");
+    description.add_options()(std::string(row.name).c_str(), po::value<std::string>(), "");
   }
   return description;
+}
+
+// `--flag` stands for `--flag=yes`. (Boost's implicit_value would swallow the argument behind it.)
+std::pair<std::string, std::string> parse_bare_flag(const std::string& token) {
+  const OptionRow* row = token.starts_with("--") ? find_option(token.substr(2)) : nullptr;
+  if (row == nullptr || !row->placeholder.empty()) return {};
+  return {std::string(row->name), "yes"};
 }
 
 std::string without_dashes(std::string name) {
@@ -42,10 +48,10 @@ std::string without_dashes(std::string name) {
   return name.substr(0, name.find('='));
 }
 
-[[noreturn]] void refuse_unknown(const std::string& name) {
-  const std::string_view nearest = nearest_option(name);
-  std::string text = concat("unknown option ", in_quotes(name));
-  if (!nearest.empty()) text += concat("; did you mean ", in_quotes(nearest), "?");
+[[noreturn]] void refuse_unknown(const std::string& option) {
+  const std::string_view nearest = nearest_option(without_dashes(option));
+  std::string text = concat("unknown option ", in_quotes(option));
+  if (!nearest.empty()) text += concat("; did you mean \"--", nearest, "\"?");
   fail_start(ExitStatus::usage, std::move(text));
 }
 
@@ -58,11 +64,12 @@ std::vector<po::option> split_arguments(const std::vector<std::string>& argument
     return po::command_line_parser(arguments)
         .options(description)
         .positional(positional)
+        .extra_parser(parse_bare_flag)
         .style(style::unix_style & ~style::allow_guessing)
         .run()
         .options;
   } catch (const po::unknown_option& error) {
-    refuse_unknown(without_dashes(error.get_option_name()));
+    refuse_unknown(error.get_option_name());
   } catch (const po::error_with_option_name& error) {
     usage_error(concat("option ", in_quotes(without_dashes(error.get_option_name())),
                        error.get_option_name().find('=') == std::string::npos

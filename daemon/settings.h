@@ -24,6 +24,8 @@ struct Address {
   std::uint16_t port = 0;  // tcp
   int fd = -1;             // inherited_fd
   std::string text;        // as the administrator wrote it, for messages
+
+  bool operator==(const Address&) const = default;
 };
 
 enum class LogLevel { error, warning, notice, info, debug };
@@ -67,6 +69,8 @@ struct PoolSettings {
   bool allow_root = false;
   Milliseconds start_timeout{60'000};
   Milliseconds stop_timeout{30'000};
+
+  bool operator==(const PoolSettings&) const = default;
 };
 
 struct Settings {
@@ -80,6 +84,8 @@ struct Settings {
   std::string log = "stderr";
   LogLevel log_level = LogLevel::notice;
   std::string libexec_dir;  // where boot.py and the pyhost modules are
+
+  bool operator==(const Settings&) const = default;
 };
 
 }  // namespace pycgid

@@ -183,7 +183,8 @@ void PoolSupervisor::on_exited(pid_t pid, int wait_status, TimePoint now) {
   read_status(*found, now);
   const WorkerProcess worker = std::move(*found);
   workers_.erase(found);
-  tell(MessageType::worker_exited, worker, describe_exit(wait_status));
+  tell(MessageType::worker_exited, worker,
+       worker.fault().empty() ? describe_exit(wait_status) : worker.fault());
   report_end(worker, wait_status, now);
 }
 

@@ -90,11 +90,10 @@ class Child {
     argv_ = pointers_to(arguments_);
     envp_ = pointers_to(environment_);
     const PoolSettings& pool = plan.pool;
-    user_failure_ =
-        concat("error 71 cannot change to user ", in_quotes(pool.user), " (option \"user\"): ");
-    chdir_failure_ =
-        concat("error 78 cannot enter directory ", in_quotes(pool.chdir), " (option \"chdir\"): ");
-    exec_failure_ = concat("error 78 cannot run python ", in_quotes(plan.command.program), ": ");
+    user_failure_ = {concat("cannot change to user ", in_quotes(pool.user)), "user"};
+    chdir_failure_ = {concat("cannot enter directory ", in_quotes(pool.chdir)), "chdir"};
+    exec_failure_ = {concat("cannot run python ", in_quotes(plan.command.program)),
+                     pool.venv.empty() ? "python" : "venv"};
   }
 
   // In the child, from fork to exec; async-signal-safe.
@@ -120,12 +119,18 @@ class Child {
     close_descriptors_except(kept);
   }
 
+  struct Failure {
+    std::string what;
+    std::string_view option;
+  };
+
   // The worker's one line on the status pipe.
-  [[noreturn]] void fail(std::string_view what) const {
-    const int fd = ends_.status.write.get();
+  [[noreturn]] void fail(const Failure& failure) const {
     const std::string_view why = strerrordesc_np(errno);
-    for (std::string_view part : {what, why, std::string_view("\n")}) {
-      if (::write(fd, part.data(), part.size()) < 0) break;
+    for (std::string_view part : {std::string_view("error 78 "), std::string_view(failure.what),
+                                  std::string_view(": "), why, std::string_view(" (option \""),
+                                  failure.option, std::string_view("\")\n")}) {
+      if (::write(ends_.status.write.get(), part.data(), part.size()) < 0) break;
     }
     _exit(static_cast<int>(ExitStatus::configuration));
   }
@@ -138,9 +143,9 @@ class Child {
   std::vector<std::string> environment_;
   std::vector<char*> argv_;
   std::vector<char*> envp_;
-  std::string user_failure_;
-  std::string chdir_failure_;
-  std::string exec_failure_;
+  Failure user_failure_;
+  Failure chdir_failure_;
+  Failure exec_failure_;
 };
 
 }  // namespace

@@ -1,0 +1,86 @@
+// Listening addresses as they are written.
+#include "daemon/address.h"
+
+#include "tests/unit/catch.h"
+
+#include <string>
+#include <string_view>
+
+namespace {
+
+using namespace pycgid;
+
+std::string refusal(std::string_view text) {
+  Address address;
+  return parse_address(text, Protocol::fastcgi, address);
+}
+
+Address parsed(std::string_view text) {
+  Address address;
+  CHECK(parse_address(text, Protocol::scgi, address) == "");
+  CHECK(address.text == text);
+  CHECK(address.protocol == Protocol::scgi);
+  return address;
+}
+
+TEST_CASE("address: Unix sockets", "[address]") {
+  const Address path = parsed("unix:/run/blog.sock");
+  CHECK(path.kind == Address::Kind::unix_path);
+  CHECK(path.path == "/run/blog.sock");
+  const Address abstract = parsed("unix:@blog");
+  CHECK(abstract.kind == Address::Kind::unix_abstract);
+  CHECK(abstract.path == "blog");
+}
+
+TEST_CASE("address: a path that no Unix socket can have is refused", "[address]") {
+  CHECK(refusal("unix:blog.sock") != "");
+  CHECK(refusal("unix:") != "");
+  CHECK(refusal("unix:@") != "");
+  CHECK(refusal("unix:/run/") != "");
+  CHECK(refusal("unix:/" + std::string(kMaxSocketPath - 1, 'x')) == "");
+  CHECK(refusal("unix:/" + std::string(kMaxSocketPath, 'x')) == "the path is longer than 96 bytes");
+}
+
+TEST_CASE("address: host and port", "[address]") {
+  const Address v4 = parsed("127.0.0.1:9000");
+  CHECK(v4.kind == Address::Kind::tcp);
+  CHECK(v4.host == "127.0.0.1");
+  CHECK(v4.port == 9000);
+  CHECK(parsed("localhost:1").host == "localhost");
+  CHECK(parsed("*:65535").host == "*");
+  CHECK(parsed("[::1]:9000").host == "::1");
+}
+
+TEST_CASE("address: a host that is no address is refused", "[address]") {
+  CHECK(refusal("example.org:9000") != "");
+  CHECK(refusal("::1:9000") == "an IPv6 address stands in brackets: [V6]:PORT");
+  CHECK(refusal("[127.0.0.1]:9000") == "\"127.0.0.1\" is no IPv6 address");
+  CHECK(refusal(":9000") != "");
+  CHECK(refusal("9000") != "");
+  CHECK(refusal("") != "");
+}
+
+TEST_CASE("address: a port is between 1 and 65535", "[address]") {
+  for (std::string_view text : {"127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:", "127.0.0.1:x"}) {
+    CHECK(refusal(text) == "the port must be between 1 and 65535");
+  }
+}
+
+TEST_CASE("address: inherited descriptors", "[address]") {
+  const Address address = parsed("fd:3");
+  CHECK(address.kind == Address::Kind::inherited_fd);
+  CHECK(address.fd == 3);
+  CHECK(parsed("fd:0").fd == 0);
+  CHECK(refusal("fd:1") != "");
+  CHECK(refusal("fd:2") != "");
+  CHECK(refusal("fd:-1") != "");
+  CHECK(refusal("fd:") != "");
+}
+
+TEST_CASE("address: what is not built yet is refused by name", "[address]") {
+  CHECK(refusal("tls:127.0.0.1:9000") == "TLS is not built yet in this version");
+  CHECK(refusal("systemd") == "socket activation is not built yet in this version");
+  CHECK(refusal("systemd:blog") == "socket activation is not built yet in this version");
+}
+
+}  // namespace

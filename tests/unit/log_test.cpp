@@ -1,0 +1,115 @@
+// The error log: the form of a line, levels, and what cannot be forged.
+#include "daemon/log.h"
+
+#include "daemon/text.h"
+#include "pyhost/unique_fd.h"
+#include "tests/unit/catch.h"
+
+#include <array>
+#include <chrono>
+#include <fcntl.h>
+#include <regex>
+#include <string>
+#include <unistd.h>
+
+namespace {
+
+using namespace pycgid;
+using namespace std::chrono_literals;
+
+// Directs the log into a pipe for as long as it lives.
+class CapturedLog {
+ public:
+  explicit CapturedLog(LogLevel level) {
+    std::array<int, 2> fds{};
+    REQUIRE(::pipe2(fds.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+    read_.reset(fds[0]);
+    write_.reset(fds[1]);
+    set_log_fd(write_.get());
+    set_log_level(level);
+  }
+  ~CapturedLog() {
+    set_log_fd(2);
+    set_log_level(LogLevel::notice);
+  }
+  CapturedLog(const CapturedLog&) = delete;
+  CapturedLog& operator=(const CapturedLog&) = delete;
+
+  std::string text() {
+    std::array<char, 4096> buffer;
+    const ssize_t got = ::read(read_.get(), buffer.data(), buffer.size());
+    return got <= 0 ? "" : std::string(buffer.data(), static_cast<std::size_t>(got));
+  }
+
+ private:
+  pyhost::UniqueFd read_;
+  pyhost::UniqueFd write_;
+};
+
+TEST_CASE("log: a line has time, level, object and text", "[log]") {
+  CapturedLog log(LogLevel::notice);
+  log_line(LogLevel::warning, "blog/2[4711]", "text");
+  const std::regex form(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z warning blog/2\[4711\]: text\n)");
+  CHECK(std::regex_match(log.text(), form));
+}
+
+TEST_CASE("log: the identity stands where no object is given", "[log]") {
+  CapturedLog log(LogLevel::notice);
+  set_log_identity("gateway");
+  log_error("text");
+  const std::string expected = " error gateway[" + std::to_string(getpid()) + "]: text\n";
+  CHECK(log.text().ends_with(expected));
+}
+
+TEST_CASE("log: lines below the level are left out", "[log]") {
+  CapturedLog log(LogLevel::warning);
+  log_notice("left out");
+  log_info("left out");
+  log_debug("left out");
+  CHECK(log.text() == "");
+  CHECK(log_enabled(LogLevel::error));
+  CHECK(log_enabled(LogLevel::warning));
+  CHECK_FALSE(log_enabled(LogLevel::notice));
+}
+
+TEST_CASE("log: nothing from outside can forge a line", "[log]") {
+  CapturedLog log(LogLevel::notice);
+  log_line(LogLevel::notice, "a\nb", "one\ntwo\r\x1b[31m");
+  const std::string line = log.text();
+  CHECK(line.ends_with(" notice a\\nb: one\\ntwo\\x0d\\x1b[31m\n"));
+}
+
+TEST_CASE("log: control characters and the backslash are escaped", "[log]") {
+  CHECK(escape_control("a\tb\\c\x7f") == "a\\tb\\\\c\\x7f");
+  CHECK(escape_control(std::string("\0", 1)) == "\\x00");
+  CHECK(escape_control("\xc2\x9b"
+                       "31m") == "\\xc2\\x9b31m");
+  CHECK(escape_control("gr\xc3\xbc\xc3\x9f"
+                       "e \xc2\xa7") ==
+        "gr\xc3\xbc\xc3\x9f"
+        "e \xc2\xa7");
+  CHECK(escape_control("\xc2") == "\xc2");
+}
+
+TEST_CASE("log: a log that cannot be written to is no matter", "[log]") {
+  set_log_fd(-1);
+  log_error("lost");
+  set_log_fd(2);
+}
+
+TEST_CASE("text: durations in two units at most", "[log]") {
+  CHECK(duration_text(0ms) == "0ms");
+  CHECK(duration_text(250ms) == "250ms");
+  CHECK(duration_text(1500ms) == "1.5s");
+  CHECK(duration_text(2000ms) == "2s");
+  CHECK(duration_text(59'999ms) == "59s");
+  CHECK(duration_text(200s) == "3m20s");
+  CHECK(duration_text(2h) == "2h");
+  CHECK(duration_text(75h + 59s) == "3d3h");
+}
+
+TEST_CASE("text: parts of a message are joined", "[log]") {
+  CHECK(concat("a ", 1, std::string(" b "), in_quotes("c")) == "a 1 b \"c\"");
+}
+
+}  // namespace

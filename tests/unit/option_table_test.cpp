@@ -1,0 +1,160 @@
+// The option table: what it accepts, what it refuses and with which words.
+#include "daemon/option_table.h"
+
+#include "daemon/option_values.h"
+#include "tests/unit/catch.h"
+
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace {
+
+using namespace pycgid;
+
+Settings one_pool() {
+  Settings settings;
+  settings.pools.emplace_back();
+  return settings;
+}
+
+// What the row of option `name` says about `value`.
+std::string set(Settings& settings, std::string_view name, std::string_view value) {
+  const OptionRow* row = find_option(name);
+  REQUIRE(row != nullptr);
+  REQUIRE(row->set != nullptr);
+  return row->set(settings, value, *row);
+}
+
+std::string set(std::string_view name, std::string_view value) {
+  Settings settings = one_pool();
+  return set(settings, name, value);
+}
+
+TEST_CASE("option table: every name stands there once", "[options]") {
+  std::set<std::string_view> names;
+  for (const OptionRow& row : option_rows()) CHECK(names.insert(row.name).second);
+}
+
+TEST_CASE("option table: a built option has a help text, another has none", "[options]") {
+  for (const OptionRow& row : option_rows()) {
+    INFO(row.name);
+    CHECK(row.help.empty() == (row.set == nullptr));
+  }
+}
+
+TEST_CASE("option table: the default text is the default value", "[options]") {
+  for (const OptionRow& row : option_rows()) {
+    if (row.set == nullptr || row.default_text.empty()) continue;
+    INFO(row.name);
+    Settings settings = one_pool();
+    CHECK(row.set(settings, row.default_text, row).empty());
+    CHECK(settings == one_pool());
+  }
+}
+
+TEST_CASE("option table: numbers keep to their range", "[options]") {
+  CHECK(set("threads", "1") == "");
+  CHECK(set("threads", "1000") == "");
+  CHECK(set("threads", "0") == "must be between 1 and 1000");
+  CHECK(set("threads", "1001") == "must be between 1 and 1000");
+  CHECK(set("threads", "-1") == "must be between 1 and 1000");
+  CHECK(set("threads", "4x") == "must be between 1 and 1000");
+  CHECK(set("threads", "") == "must be between 1 and 1000");
+  CHECK(set("threads", "99999999999999999999") == "must be between 1 and 1000");
+}
+
+TEST_CASE("option table: a range message uses the unit of the option", "[options]") {
+  CHECK(set("max-params", "1") == "must be between 1K and 16M");
+  CHECK(set("queue-timeout", "0") == "must be between 1ms and 365d");
+}
+
+TEST_CASE("option table: values arrive in their field", "[options]") {
+  Settings settings = one_pool();
+  CHECK(set(settings, "max-body", "2G") == "");
+  CHECK(set(settings, "send-timeout", "250ms") == "");
+  CHECK(set(settings, "backlog", "128") == "");
+  CHECK(set(settings, "request-buffering", "no") == "");
+  CHECK(set(settings, "umask", "027") == "");
+  CHECK(set(settings, "log-level", "debug") == "");
+  CHECK(settings.pools[0].max_body == std::uint64_t{2} << 30);
+  CHECK(settings.pools[0].send_timeout == Milliseconds(250));
+  CHECK(settings.backlog == 128);
+  CHECK_FALSE(settings.pools[0].request_buffering);
+  CHECK(settings.pools[0].umask == 027U);
+  CHECK(settings.log_level == LogLevel::debug);
+}
+
+TEST_CASE("option table: the user is the gateway's and the workers'", "[options]") {
+  Settings settings = one_pool();
+  CHECK(set(settings, "user", "www-data") == "");
+  CHECK(settings.user == "www-data");
+  CHECK(settings.pools[0].user == "www-data");
+}
+
+TEST_CASE("option table: the mount has no slash at its end", "[options]") {
+  Settings settings = one_pool();
+  CHECK(set(settings, "mount", "/app/") == "");
+  CHECK(settings.pools[0].mount == "/app");
+  CHECK(set(settings, "mount", "/") == "");
+  CHECK(settings.pools[0].mount == "");
+  CHECK(set(settings, "mount", "app") == "must begin with \"/\"");
+}
+
+TEST_CASE("option table: values that are no such thing are refused", "[options]") {
+  CHECK(set("socket-mode", "0888") != "");
+  CHECK(set("socket-mode", "01777") != "");
+  CHECK(set("clear-env", "maybe") == "must be yes or no");
+  CHECK(set("env", "NAME") == "must be NAME=VALUE");
+  CHECK(set("env", "=x") == "must be NAME=VALUE");
+  CHECK(set("path-info", "split") == "must be join or front");
+  CHECK(set("allow-peer", "example.org") != "");
+  CHECK(set("log-level", "loud") != "");
+}
+
+TEST_CASE("option table: what is not built yet is refused by name", "[options]") {
+  CHECK(set("processes", "2-8") == "a range of processes is not built yet in this version");
+  CHECK(set("log", "syslog:daemon") == "syslog is not built yet in this version");
+  CHECK(find_option("preload")->set == nullptr);
+  CHECK(find_option("request-timeout")->set == nullptr);
+}
+
+TEST_CASE("option table: a mistyped name finds its neighbour", "[options]") {
+  CHECK(nearest_option("thread") == "threads");
+  CHECK(nearest_option("max_body") == "max-body");
+  CHECK(nearest_option("fastgci") == "fastcgi");
+  CHECK(nearest_option("frobnicate") == "");
+}
+
+TEST_CASE("option table: a name that is not built is not suggested", "[options]") {
+  CHECK(nearest_option("prelaod") != "preload");
+}
+
+TEST_CASE("option values: sizes", "[options]") {
+  CHECK(parse_size("0") == 0U);
+  CHECK(parse_size("4096") == 4096U);
+  CHECK(parse_size("64k") == 65536U);
+  CHECK(parse_size("1M") == 1048576U);
+  CHECK_FALSE(parse_size("1T"));
+  CHECK_FALSE(parse_size("K"));
+  CHECK_FALSE(parse_size("1 K"));
+  CHECK_FALSE(parse_size("18446744073709551615K"));
+}
+
+TEST_CASE("option values: times", "[options]") {
+  CHECK(parse_time("30") == 30'000U);
+  CHECK(parse_time("1500ms") == 1500U);
+  CHECK(parse_time("5m") == 300'000U);
+  CHECK(parse_time("1d") == 86'400'000U);
+  CHECK_FALSE(parse_time("5min"));
+  CHECK_FALSE(parse_time("-5s"));
+}
+
+TEST_CASE("option values: a size is written as it is read", "[options]") {
+  CHECK(size_text(0) == "0");
+  CHECK(size_text(1000) == "1000");
+  CHECK(size_text(65536) == "64K");
+  CHECK(size_text(std::uint64_t{3} << 30) == "3G");
+}
+
+}  // namespace

@@ -1,0 +1,336 @@
+// The supervision of workers, driven by hand: a host that forks nothing and a clock that stands
+// still.
+#include "daemon/master/pool_supervisor.h"
+
+#include "daemon/log.h"
+#include "tests/unit/catch.h"
+
+#include <csignal>
+#include <fcntl.h>
+#include <map>
+#include <string>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace pycgid;
+using namespace std::chrono_literals;
+
+constexpr int kCleanExit = 0;
+constexpr int kExit1 = 1 << 8;
+constexpr int kSegv = SIGSEGV;
+
+// Remembers what the supervisor asked for; a worker's pid is 1000 + its id.
+class FakeHost : public PoolHost {
+ public:
+  std::string spawn(std::uint32_t, std::uint32_t number, SpawnedWorker& worker) override {
+    if (!refuse_spawn.empty()) return refuse_spawn;
+    int fds[2];
+    if (::pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) return "no pipe";
+    worker.id = ++last_id;
+    worker.pid = static_cast<pid_t>(1000 + worker.id);
+    worker.status.reset(fds[0]);
+    says[worker.pid].reset(fds[1]);
+    status_fds[worker.pid] = fds[0];
+    numbers[worker.pid] = number;
+    return {};
+  }
+  void tell_gateway(const Message& message) override {
+    told.emplace_back(message.type, message.generation);
+  }
+  void signal_group(pid_t leader, int signal) override { signals.emplace_back(leader, signal); }
+
+  bool was_killed(pid_t pid) const {
+    return std::ranges::find(signals, std::pair<pid_t, int>(pid, SIGKILL)) != signals.end();
+  }
+  long count(MessageType type) const {
+    return std::ranges::count_if(told, [type](const auto& entry) { return entry.first == type; });
+  }
+
+  std::string refuse_spawn;
+  std::uint32_t last_id = 0;
+  std::map<pid_t, pyhost::UniqueFd> says;
+  std::map<pid_t, int> status_fds;
+  std::map<pid_t, std::uint32_t> numbers;
+  std::vector<std::pair<MessageType, std::uint32_t>> told;
+  std::vector<std::pair<pid_t, int>> signals;
+};
+
+PoolSettings two_workers() {
+  PoolSettings settings;
+  settings.name = "blog";
+  settings.app = "blog.wsgi";
+  settings.processes = 2;
+  settings.start_timeout = 10s;
+  settings.stop_timeout = 5s;
+  return settings;
+}
+
+// A pool with its host and clock, and short words for what happens to it.
+struct Stage {
+  Stage() { set_log_fd(-1); }
+  ~Stage() { set_log_fd(2); }
+  Stage(const Stage&) = delete;
+  Stage& operator=(const Stage&) = delete;
+
+  void say(pid_t pid, const std::string& line) {
+    REQUIRE(::write(host.says.at(pid).get(), line.data(), line.size()) > 0);
+    pool.on_status_readable(host.status_fds.at(pid), now);
+  }
+  void die(pid_t pid, int wait_status) { pool.on_exited(pid, wait_status, now); }
+  void pass(std::chrono::milliseconds time) {
+    now += time;
+    pool.on_time(now);
+  }
+  void boot_ready() {
+    pool.boot(now);
+    say(1001, "ready\n");
+    say(1002, "ready\n");
+  }
+
+  PoolSettings settings = two_workers();
+  FakeHost host;
+  TimePoint now{};
+  PoolSupervisor pool{settings, 0, host};
+};
+
+TEST_CASE("supervisor: a pool serves when all of its workers are ready", "[master]") {
+  Stage stage;
+  stage.pool.boot(stage.now);
+  stage.say(1001, "ready\n");
+  CHECK_FALSE(stage.pool.is_serving());
+  stage.say(1002, "ready\n");
+  CHECK(stage.pool.is_serving());
+  CHECK(stage.host.count(MessageType::worker_started) == 2);
+  CHECK(stage.host.count(MessageType::worker_ready) == 2);
+  CHECK(stage.host.told.back() == std::pair(MessageType::take_over, 1U));
+}
+
+TEST_CASE("supervisor: a first word that comes in pieces", "[master]") {
+  Stage stage;
+  stage.pool.boot(stage.now);
+  stage.say(1001, "rea");
+  CHECK(stage.host.count(MessageType::worker_ready) == 0);
+  stage.say(1001, "dy\n");
+  CHECK(stage.host.count(MessageType::worker_ready) == 1);
+}
+
+TEST_CASE("supervisor: a worker that cannot load fails the start with its message", "[master]") {
+  Stage stage;
+  stage.pool.boot(stage.now);
+  stage.say(1001, "error 78 cannot load application \"blog\"\n");
+  stage.die(1001, kExit1);
+  REQUIRE(stage.pool.start_failure());
+  CHECK(stage.pool.start_failure()->status == ExitStatus::configuration);
+  CHECK(stage.pool.start_failure()->text == "cannot load application \"blog\"");
+  CHECK(stage.host.was_killed(1002));
+}
+
+TEST_CASE("supervisor: last words are read after the end", "[master]") {
+  Stage stage;
+  stage.pool.boot(stage.now);
+  const std::string line = "error 71 no rights\n";
+  REQUIRE(::write(stage.host.says.at(1001).get(), line.data(), line.size()) > 0);
+  stage.die(1001, kExit1);
+  REQUIRE(stage.pool.start_failure());
+  CHECK(stage.pool.start_failure()->status == ExitStatus::system);
+  CHECK(stage.pool.start_failure()->text == "no rights");
+}
+
+TEST_CASE("supervisor: a worker that says nothing fails the start", "[master]") {
+  Stage stage;
+  stage.pool.boot(stage.now);
+  SECTION("because it ends") {
+    stage.die(1002, kSegv);
+    REQUIRE(stage.pool.start_failure());
+    CHECK(stage.pool.start_failure()->text ==
+          "blog/2[1002] was killed by signal 11 (Segmentation fault) before it was ready");
+  }
+  SECTION("because it takes too long") {
+    stage.pass(9'999ms);
+    CHECK_FALSE(stage.host.was_killed(1001));
+    stage.pass(1ms);
+    CHECK(stage.host.was_killed(1001));
+    stage.die(1001, SIGKILL);
+    REQUIRE(stage.pool.start_failure());
+    CHECK(stage.pool.start_failure()->text ==
+          "application \"blog.wsgi\" did not load within 10s (option \"start-timeout\")");
+  }
+}
+
+TEST_CASE("supervisor: a process that cannot be forked fails the start", "[master]") {
+  Stage stage;
+  stage.host.refuse_spawn = "cannot fork: Resource temporarily unavailable";
+  stage.pool.boot(stage.now);
+  REQUIRE(stage.pool.start_failure());
+  CHECK(stage.pool.start_failure()->status == ExitStatus::system);
+}
+
+TEST_CASE("supervisor: a dead worker is replaced under its number", "[master]") {
+  Stage stage;
+  stage.boot_ready();
+  stage.die(1002, kSegv);
+  stage.pass(0ms);
+  CHECK(stage.host.numbers.at(1003) == 2);
+  stage.say(1003, "ready\n");
+  CHECK(stage.host.count(MessageType::worker_exited) == 1);
+  CHECK(stage.host.count(MessageType::worker_ready) == 3);
+  CHECK(stage.host.count(MessageType::take_over) == 1);
+}
+
+TEST_CASE("supervisor: a worker that dies young again and again is replaced ever later",
+          "[master]") {
+  Stage stage;
+  stage.boot_ready();
+  stage.die(1001, kSegv);
+  stage.pass(0ms);
+  pid_t pid = 1003;
+  for (std::chrono::milliseconds delay :
+       {100ms, 200ms, 400ms, 800ms, 1600ms, 3200ms, 6400ms, 10'000ms, 10'000ms}) {
+    stage.die(pid, kSegv);
+    stage.pass(delay - 1ms);
+    CHECK(stage.host.numbers.count(pid + 1) == 0);
+    stage.pass(1ms);
+    REQUIRE(stage.host.numbers.count(pid + 1) == 1);
+    ++pid;
+  }
+  stage.say(pid, "ready\n");
+  stage.now += 30s;
+  stage.die(pid, kSegv);
+  stage.pass(0ms);
+  CHECK(stage.host.numbers.count(pid + 1) == 1);
+}
+
+TEST_CASE("supervisor: a worker that the gateway accuses is killed and replaced", "[master]") {
+  Stage stage;
+  stage.boot_ready();
+  stage.pool.on_violation(1, "it wrote nonsense");
+  CHECK(stage.host.was_killed(1001));
+  stage.die(1001, SIGKILL);
+  stage.pass(0ms);
+  CHECK(stage.host.numbers.at(1003) == 1);
+}
+
+TEST_CASE("supervisor: a reload takes over when all new workers are ready", "[master]") {
+  Stage stage;
+  stage.boot_ready();
+  stage.pool.reload(stage.now);
+  stage.say(1003, "ready\n");
+  CHECK(stage.host.count(MessageType::take_over) == 1);
+  stage.say(1004, "ready\n");
+  CHECK(stage.host.told.back() == std::pair(MessageType::take_over, 2U));
+  stage.die(1001, kCleanExit);
+  stage.pass(0ms);
+  CHECK(stage.host.last_id == 4);
+}
+
+TEST_CASE("supervisor: an old worker that stays busy is killed after stop-timeout", "[master]") {
+  Stage stage;
+  stage.boot_ready();
+  stage.pool.reload(stage.now);
+  stage.say(1003, "ready\n");
+  stage.say(1004, "ready\n");
+  stage.pass(4'999ms);
+  CHECK_FALSE(stage.host.was_killed(1001));
+  stage.pass(1ms);
+  CHECK(stage.host.was_killed(1001));
+  CHECK_FALSE(stage.host.was_killed(1003));
+}
+
+TEST_CASE("supervisor: a reload that fails leaves the old generation serving", "[master]") {
+  Stage stage;
+  stage.boot_ready();
+  stage.pool.reload(stage.now);
+  stage.say(1003, "ready\n");
+  stage.say(1004, "error 78 SyntaxError\n");
+  stage.die(1004, kExit1);
+  CHECK(stage.host.was_killed(1003));
+  CHECK_FALSE(stage.host.was_killed(1001));
+  CHECK_FALSE(stage.pool.start_failure());
+  stage.die(1003, SIGKILL);
+  stage.die(1001, kSegv);
+  stage.pass(0ms);
+  CHECK(stage.host.numbers.at(1005) == 1);
+  CHECK(stage.host.told.back() == std::pair(MessageType::worker_started, 1U));
+}
+
+TEST_CASE("supervisor: reloads during a reload become one more", "[master]") {
+  Stage stage;
+  stage.boot_ready();
+  stage.pool.reload(stage.now);
+  stage.pool.reload(stage.now);
+  stage.pool.reload(stage.now);
+  CHECK(stage.host.last_id == 4);
+  stage.say(1003, "ready\n");
+  stage.say(1004, "ready\n");
+  CHECK(stage.host.last_id == 6);
+  stage.say(1005, "ready\n");
+  stage.say(1006, "ready\n");
+  CHECK(stage.host.last_id == 6);
+}
+
+TEST_CASE("supervisor: a worker of the old generation is replaced during a reload", "[master]") {
+  Stage stage;
+  stage.boot_ready();
+  stage.pool.reload(stage.now);
+  stage.die(1001, kSegv);
+  stage.pass(0ms);
+  CHECK(stage.host.told.back() == std::pair(MessageType::worker_started, 1U));
+  stage.say(1003, "ready\n");
+  stage.say(1004, "ready\n");
+  CHECK(stage.host.was_killed(1005));
+}
+
+TEST_CASE("supervisor: without a gateway all workers end, and new ones serve at once", "[master]") {
+  Stage stage;
+  stage.boot_ready();
+  stage.pool.abandon(stage.now);
+  CHECK(stage.host.signals == std::vector<std::pair<pid_t, int>>{{1001, SIGTERM}, {1002, SIGTERM}});
+  stage.pool.recover(stage.now);
+  CHECK(stage.host.count(MessageType::take_over) == 2);
+  CHECK(stage.host.last_id == 4);
+  stage.die(1001, SIGTERM);
+  stage.pass(5s);
+  CHECK(stage.host.was_killed(1002));
+  CHECK_FALSE(stage.host.was_killed(1003));
+  CHECK(stage.host.last_id == 4);
+}
+
+TEST_CASE("supervisor: a worker that cannot load after a recovery is tried again", "[master]") {
+  Stage stage;
+  stage.boot_ready();
+  stage.pool.abandon(stage.now);
+  stage.pool.recover(stage.now);
+  stage.say(1003, "error 78 SyntaxError\n");
+  stage.die(1003, kExit1);
+  stage.pass(0ms);
+  CHECK(stage.host.numbers.at(1005) == 1);
+  CHECK_FALSE(stage.pool.start_failure());
+}
+
+TEST_CASE("supervisor: at the end nobody is replaced and late starters are killed", "[master]") {
+  Stage stage;
+  stage.boot_ready();
+  stage.die(1001, kSegv);
+  stage.pass(0ms);
+  stage.pool.stop(stage.now);
+  CHECK(stage.host.was_killed(1003));
+  CHECK_FALSE(stage.host.was_killed(1002));
+  stage.die(1003, SIGKILL);
+  stage.die(1002, kCleanExit);
+  stage.pass(60s);
+  CHECK(stage.pool.is_empty());
+  CHECK(stage.host.last_id == 3);
+}
+
+TEST_CASE("supervisor: a child that is not ours is not known", "[master]") {
+  Stage stage;
+  stage.boot_ready();
+  CHECK(stage.pool.owns(1001));
+  CHECK_FALSE(stage.pool.owns(999));
+}
+
+}  // namespace

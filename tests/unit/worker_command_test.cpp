@@ -1,0 +1,86 @@
+// What a worker runs and the environment that it gets.
+#include "daemon/master/worker_command.h"
+
+#include "daemon/startup_error.h"
+#include "tests/unit/catch.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace pycgid;
+using Strings = std::vector<std::string>;
+
+constexpr std::array<const char*, 7> kEnviron{
+    "PATH=/usr/bin", "LANG=C.UTF-8",         "LISTEN_FDS=1",
+    "LISTEN_PID=7",  "NOTIFY_SOCKET=/run/n", "FCGI_WEB_SERVER_ADDRS=::1",
+    nullptr};
+
+std::string refusal(const PoolSettings& pool) {
+  try {
+    make_worker_command({}, pool, kEnviron.data());
+    return {};
+  } catch (const StartupError& error) {
+    CHECK(error.status == ExitStatus::configuration);
+    return error.text;
+  }
+}
+
+TEST_CASE("worker environment: what is the daemon's own is left out", "[master]") {
+  CHECK(worker_environment({}, kEnviron.data()) == Strings{"PATH=/usr/bin", "LANG=C.UTF-8"});
+}
+
+TEST_CASE("worker environment: option clear-env leaves PATH", "[master]") {
+  PoolSettings pool;
+  pool.clear_env = true;
+  pool.env = {"A=1"};
+  CHECK(worker_environment(pool, kEnviron.data()) == Strings{"PATH=/usr/bin", "A=1"});
+}
+
+TEST_CASE("worker environment: option env replaces a variable", "[master]") {
+  PoolSettings pool;
+  pool.env = {"LANG=de_DE.UTF-8", "LANG=fr_FR.UTF-8", "LANGUAGE=x"};
+  CHECK(worker_environment(pool, kEnviron.data()) ==
+        Strings{"PATH=/usr/bin", "LANG=fr_FR.UTF-8", "LANGUAGE=x"});
+}
+
+TEST_CASE("worker command: python comes from the worker's PATH", "[master]") {
+  PoolSettings pool;
+  pool.python = "sh";
+  CHECK(make_worker_command({}, pool, kEnviron.data()).program == "/usr/bin/sh");
+  pool.env = {"PATH=/bin"};
+  CHECK(make_worker_command({}, pool, kEnviron.data()).program == "/bin/sh");
+  pool.env = {"PATH=/nonexistent:."};
+  CHECK(refusal(pool) ==
+        "cannot run python \"sh\": no such program in /nonexistent:. (option \"python\")");
+}
+
+TEST_CASE("worker command: a virtual environment without python is refused", "[master]") {
+  PoolSettings pool;
+  pool.venv = "/nonexistent";
+  CHECK(refusal(pool) ==
+        "cannot use virtual environment \"/nonexistent\": there is no program "
+        "\"/nonexistent/bin/python\" (option \"venv\"); make it with python3 -m venv");
+}
+
+TEST_CASE("worker command: boot.py gets the pool's settings", "[master]") {
+  Settings settings;
+  settings.libexec_dir = "/usr/lib/pycgid";
+  PoolSettings pool;
+  pool.name = "blog";
+  pool.app = "blog.wsgi";
+  pool.python = "/bin/sh";
+  pool.processes = 2;
+  pool.threads = 8;
+  pool.pythonpath = {"/a", "/b"};
+  Strings arguments = make_worker_command(settings, pool, kEnviron.data()).arguments;
+  CHECK(std::erase_if(arguments, [](const auto& text) { return text.starts_with("version="); }) ==
+        1);
+  CHECK(arguments == Strings{"/bin/sh", "/usr/lib/pycgid/boot.py", "app=blog.wsgi", "pool=blog",
+                             "threads=8", "multiprocess=1", "pythonpath=/a", "pythonpath=/b"});
+}
+
+}  // namespace
