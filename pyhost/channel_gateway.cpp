@@ -74,6 +74,7 @@ struct GatewayEnd::State {
   UniqueFd passing;
   std::vector<GatewaySlot> slots;
   std::uint32_t queue_tail = 0;
+  bool asleep = false;          // between prepare_sleep and woke
   std::uint64_t rings_due = 0;  // rings that the worker has announced and that were not read yet
   std::uint32_t quiet_wakes = 0;
 };
@@ -320,6 +321,7 @@ bool GatewayEnd::State::anything_ready() const {
 }
 
 bool GatewayEnd::prepare_sleep() {
+  state_->asleep = true;
   state_->map.board().gateway_sleeps.store(1);
   if (!state_->anything_ready()) return true;
   woke();
@@ -331,7 +333,9 @@ bool GatewayEnd::prepare_sleep() {
 // of the loop, not all.
 void GatewayEnd::woke() {
   constexpr std::uint32_t kTrustedTurns = 16;
-  if (state_->map.board().gateway_sleeps.exchange(0) == 0) ++state_->rings_due;
+  if (std::exchange(state_->asleep, false)) {
+    if (state_->map.board().gateway_sleeps.exchange(0) == 0) ++state_->rings_due;
+  }
   if (state_->rings_due > 0 || ++state_->quiet_wakes % kTrustedTurns == 0) state_->empty_bell();
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <poll.h>
 #include <unistd.h>
 #include <vector>
 
@@ -22,6 +23,7 @@ class Vandal {
   explicit Vandal(ChannelFds fds) : fds_(std::move(fds)) {
     std::error_code error;
     map_ = std::make_unique<ChannelMap>(*ChannelMap::open(fds_.memory.get(), error));
+    ring();
   }
 
   // Anything anywhere.
@@ -51,8 +53,7 @@ class Vandal {
   }
 
   void disturb() {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t rung = ::write(fds_.bell.get(), &one, sizeof one);
+    ring();
     map_->board().gateway_sleeps.store(random_.below(2));
     map_->board().gate.call_one();
     send_file(fds_.passing.get(), {random_.below(80), random_.below(8)},
@@ -60,6 +61,11 @@ class Vandal {
   }
 
  private:
+  void ring() {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t rung = ::write(fds_.bell.get(), &one, sizeof one);
+  }
+
   ChannelFds fds_;
   std::unique_ptr<ChannelMap> map_;
   Random random_{99};
@@ -96,7 +102,7 @@ class Paces {
     if (phase == Phase::free && gateway_.can_submit()) start(slot);
     if (phase == Phase::done) gateway_.release(slot);
     if (random_.below(50) == 0) gateway_.abort(slot);
-    if (random_.below(20) == 0) gateway_.revoke(slot);
+    if (random_.below(200) == 0) gateway_.revoke(slot);
     REQUIRE(gateway_.write_body(slot, body_) <= kSizes.body_bytes);
     read(slot);
     GatewayEnd::ReadySet ready;
@@ -152,6 +158,8 @@ int run_paces(const std::function<void(Vandal&)>& mischief) {
     for (;;) mischief(vandal);
   });
   pair.worker = {};
+  pollfd begun{gateway->bell_fd(), POLLIN, 0};
+  REQUIRE(::poll(&begun, 1, 10'000) == 1);
   const Deadline deadline(std::chrono::milliseconds(800));
   while (!deadline.passed()) {
     for (int i = 0; i < 100; ++i) paces.turn();
