@@ -25,8 +25,8 @@ enum class EndStatus : std::uint8_t {
 };
 
 struct Limits {
-  std::size_t params = 256 * 1024;  // bytes of the PARAMS stream of one request
-  std::size_t requests = 256;       // live requests on one connection
+  std::size_t params = std::size_t{256} * 1024;  // bytes of the PARAMS stream of one request
+  std::size_t requests = 256;                    // live requests on one connection
 };
 
 enum class EventType {

@@ -10,7 +10,7 @@
 namespace scgi {
 
 struct Limits {
-  std::size_t params = 256 * 1024;  // bytes of the netstring's content
+  std::size_t params = std::size_t{256} * 1024;  // bytes of the netstring's content
 };
 
 enum class EventType {
