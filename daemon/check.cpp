@@ -112,7 +112,7 @@ void check_settings(const Settings& settings) {
     for (const Address& address : pool.addresses) {
       if (address.kind == Address::Kind::unix_path) check_socket_path(address, pool);
     }
-    try_application({pool, make_worker_command(settings, pool, environ), credentials});
+    try_application({pool, make_worker_command(settings, pool, credentials, environ), credentials});
     std::cout << "configuration is fine: pool " << in_quotes(pool.name) << ", application "
               << in_quotes(pool.app) << " loads\n";
   }

@@ -7,6 +7,8 @@
 #include "daemon/settings.h"
 #include "daemon/text.h"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>

@@ -50,6 +50,8 @@ void GatewayProcess::run_child(std::vector<BoundSocket>& sockets, Link link, pid
   for (const BoundSocket& socket : sockets) kept.push_back(socket.fd().get());
   close_descriptors_except(kept);
   restore_signals();
+  // sendfile(2) knows no MSG_NOSIGNAL.
+  std::signal(SIGPIPE, SIG_IGN);
   title_.set("pycgid: gateway");
   set_log_identity("gateway");
   std::vector<ListeningSocket> listeners;

@@ -61,7 +61,9 @@ Master::Master(const Settings& settings, LogFile& log, const ProcessTitle& title
     : settings_(settings), log_(log), gateway_(settings, title) {
   check_temp_dir(settings);
   for (const PoolSettings& pool : settings.pools) {
-    plans_.push_back({make_worker_command(settings, pool, environ), worker_credentials(pool)});
+    Credentials credentials = worker_credentials(pool);
+    WorkerCommand command = make_worker_command(settings, pool, credentials, environ);
+    plans_.push_back({std::move(command), std::move(credentials)});
   }
   sockets_ = bind_all(settings);
   signals_ = take_signals();

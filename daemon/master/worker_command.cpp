@@ -4,10 +4,8 @@
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 
-#include <algorithm>
-#include <array>
-#include <cerrno>
 #include <filesystem>
+#include <pwd.h>
 #include <string_view>
 #include <sys/stat.h>
 #include <system_error>
@@ -26,6 +24,23 @@ std::string_view name_of(std::string_view variable) {
 bool is_daemons_own(std::string_view variable) {
   const std::string_view name = name_of(variable);
   return name.starts_with("LISTEN_") || name == "NOTIFY_SOCKET" || name == "FCGI_WEB_SERVER_ADDRS";
+}
+
+// Replaces variables of the same name.
+void set_all(std::vector<std::string>& environment, const std::vector<std::string>& variables) {
+  for (const std::string& variable : variables) {
+    std::erase_if(environment,
+                  [&](const std::string& old) { return name_of(old) == name_of(variable); });
+    environment.push_back(variable);
+  }
+}
+
+// Libraries that look for their files in root's home would only meet "Permission denied".
+std::vector<std::string> user_variables(uid_t user) {
+  const passwd* entry = getpwuid(user);
+  if (entry == nullptr) return {};
+  return {concat("HOME=", entry->pw_dir), concat("USER=", entry->pw_name),
+          concat("LOGNAME=", entry->pw_name)};
 }
 
 bool is_program(const std::string& path) {
@@ -78,25 +93,24 @@ std::string find_python(const PoolSettings& pool, const std::vector<std::string>
 
 }  // namespace
 
-std::vector<std::string> worker_environment(const PoolSettings& pool, const char* const* environ) {
+std::vector<std::string> worker_environment(const PoolSettings& pool,
+                                            const Credentials& credentials,
+                                            const char* const* environment) {
   std::vector<std::string> result;
-  for (; *environ != nullptr; ++environ) {
-    const std::string_view variable = *environ;
+  for (; *environment != nullptr; ++environment) {
+    const std::string_view variable = *environment;
     const bool wanted = pool.clear_env ? name_of(variable) == "PATH" : !is_daemons_own(variable);
     if (wanted) result.emplace_back(variable);
   }
-  for (const std::string& variable : pool.env) {
-    std::erase_if(result,
-                  [&](const std::string& old) { return name_of(old) == name_of(variable); });
-    result.push_back(variable);
-  }
+  if (credentials.change && !pool.clear_env) set_all(result, user_variables(credentials.user));
+  set_all(result, pool.env);
   return result;
 }
 
 WorkerCommand make_worker_command(const Settings& settings, const PoolSettings& pool,
-                                  const char* const* environ) {
+                                  const Credentials& credentials, const char* const* environment) {
   WorkerCommand command;
-  command.environment = worker_environment(pool, environ);
+  command.environment = worker_environment(pool, credentials, environment);
   command.program = find_python(pool, command.environment);
   command.arguments = {command.program,
                        settings.libexec_dir + "/boot.py",

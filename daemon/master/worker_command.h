@@ -2,6 +2,7 @@
 // nothing needs to be computed between fork and exec.
 #pragma once
 
+#include "daemon/master/privileges.h"
 #include "daemon/settings.h"
 
 #include <string>
@@ -15,13 +16,15 @@ struct WorkerCommand {
   std::vector<std::string> environment;
 };
 
-// Throws StartupError, status 78, when there is no such interpreter. `environ` is the daemon's own
-// environment.
+// Throws StartupError, status 78, when there is no such interpreter. `environment` is the daemon's
+// own.
 WorkerCommand make_worker_command(const Settings& settings, const PoolSettings& pool,
-                                  const char* const* environ);
+                                  const Credentials& credentials, const char* const* environment);
 
-// The workers' environment: the daemon's, less what is meant for the daemon alone, or only PATH
-// with option clear-env; then option env.
-std::vector<std::string> worker_environment(const PoolSettings& pool, const char* const* environ);
+// The workers' environment: the daemon's, less what is meant for the daemon alone, with HOME, USER
+// and LOGNAME of a user that they change to; or only PATH with option clear-env; then option env.
+std::vector<std::string> worker_environment(const PoolSettings& pool,
+                                            const Credentials& credentials,
+                                            const char* const* environment);
 
 }  // namespace pycgid

@@ -127,9 +127,9 @@ class Child {
   // The worker's one line on the status pipe.
   [[noreturn]] void fail(const Failure& failure) const {
     const std::string_view why = strerrordesc_np(errno);
-    for (std::string_view part : {std::string_view("error 78 "), std::string_view(failure.what),
-                                  std::string_view(": "), why, std::string_view(" (option \""),
-                                  failure.option, std::string_view("\")\n")}) {
+    for (std::string_view part :
+         {std::string_view("error 78 "), std::string_view(failure.what), std::string_view(": "),
+          why, std::string_view(" (option \""), failure.option, std::string_view("\")\n")}) {
       if (::write(ends_.status.write.get(), part.data(), part.size()) < 0) break;
     }
     _exit(static_cast<int>(ExitStatus::configuration));

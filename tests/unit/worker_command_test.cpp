@@ -21,7 +21,7 @@ constexpr std::array<const char*, 7> kEnviron{
 
 std::string refusal(const PoolSettings& pool) {
   try {
-    make_worker_command({}, pool, kEnviron.data());
+    make_worker_command({}, pool, {}, kEnviron.data());
     return {};
   } catch (const StartupError& error) {
     CHECK(error.status == ExitStatus::configuration);
@@ -30,29 +30,43 @@ std::string refusal(const PoolSettings& pool) {
 }
 
 TEST_CASE("worker environment: what is the daemon's own is left out", "[master]") {
-  CHECK(worker_environment({}, kEnviron.data()) == Strings{"PATH=/usr/bin", "LANG=C.UTF-8"});
+  CHECK(worker_environment({}, {}, kEnviron.data()) == Strings{"PATH=/usr/bin", "LANG=C.UTF-8"});
 }
 
 TEST_CASE("worker environment: option clear-env leaves PATH", "[master]") {
   PoolSettings pool;
   pool.clear_env = true;
   pool.env = {"A=1"};
-  CHECK(worker_environment(pool, kEnviron.data()) == Strings{"PATH=/usr/bin", "A=1"});
+  CHECK(worker_environment(pool, {}, kEnviron.data()) == Strings{"PATH=/usr/bin", "A=1"});
 }
 
 TEST_CASE("worker environment: option env replaces a variable", "[master]") {
   PoolSettings pool;
   pool.env = {"LANG=de_DE.UTF-8", "LANG=fr_FR.UTF-8", "LANGUAGE=x"};
-  CHECK(worker_environment(pool, kEnviron.data()) ==
+  CHECK(worker_environment(pool, {}, kEnviron.data()) ==
         Strings{"PATH=/usr/bin", "LANG=fr_FR.UTF-8", "LANGUAGE=x"});
+}
+
+TEST_CASE("worker environment: a worker that changes user gets that user's home", "[master]") {
+  constexpr std::array<const char*, 3> kRoots{"HOME=/nonexistent", "A=1", nullptr};
+  Credentials credentials;
+  credentials.change = true;
+  PoolSettings pool;
+  CHECK(worker_environment(pool, credentials, kRoots.data()) ==
+        Strings{"A=1", "HOME=/root", "USER=root", "LOGNAME=root"});
+  pool.env = {"HOME=/srv"};
+  CHECK(worker_environment(pool, credentials, kRoots.data()) ==
+        Strings{"A=1", "USER=root", "LOGNAME=root", "HOME=/srv"});
+  pool.clear_env = true;
+  CHECK(worker_environment(pool, credentials, kRoots.data()) == Strings{"HOME=/srv"});
 }
 
 TEST_CASE("worker command: python comes from the worker's PATH", "[master]") {
   PoolSettings pool;
   pool.python = "sh";
-  CHECK(make_worker_command({}, pool, kEnviron.data()).program == "/usr/bin/sh");
+  CHECK(make_worker_command({}, pool, {}, kEnviron.data()).program == "/usr/bin/sh");
   pool.env = {"PATH=/bin"};
-  CHECK(make_worker_command({}, pool, kEnviron.data()).program == "/bin/sh");
+  CHECK(make_worker_command({}, pool, {}, kEnviron.data()).program == "/bin/sh");
   pool.env = {"PATH=/nonexistent:."};
   CHECK(refusal(pool) ==
         "cannot run python \"sh\": no such program in /nonexistent:. (option \"python\")");
@@ -76,7 +90,7 @@ TEST_CASE("worker command: boot.py gets the pool's settings", "[master]") {
   pool.processes = 2;
   pool.threads = 8;
   pool.pythonpath = {"/a", "/b"};
-  Strings arguments = make_worker_command(settings, pool, kEnviron.data()).arguments;
+  Strings arguments = make_worker_command(settings, pool, {}, kEnviron.data()).arguments;
   CHECK(std::erase_if(arguments, [](const auto& text) { return text.starts_with("version="); }) ==
         1);
   CHECK(arguments == Strings{"/bin/sh", "/usr/lib/pycgid/boot.py", "app=blog.wsgi", "pool=blog",
