@@ -13,7 +13,7 @@ namespace pycgid {
 
 namespace {
 
-constexpr std::size_t kKeptCapacity = 16 * 1024;
+constexpr std::size_t kKeptCapacity = std::size_t{16} * 1024;
 
 std::error_code last_error() {
   return {errno, std::system_category()};

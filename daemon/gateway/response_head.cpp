@@ -75,7 +75,7 @@ std::string split_header(std::string_view line, Header& header) {
 }  // namespace
 
 void ResponseHead::clear() {
-  constexpr std::size_t kKeptCapacity = 16 * 1024;
+  constexpr std::size_t kKeptCapacity = std::size_t{16} * 1024;
   empty_text(text_, kKeptCapacity);
   status_ = 0;
   content_length_.reset();

@@ -12,7 +12,7 @@ namespace pycgid {
 
 class ResponseHead {
  public:
-  static constexpr std::size_t kMaxBytes = 256 * 1024;
+  static constexpr std::size_t kMaxBytes = std::size_t{256} * 1024;
 
   void clear();
   // Collects a piece. False when the head grows beyond kMaxBytes.
