@@ -13,7 +13,7 @@ namespace pycgid {
 
 namespace {
 
-constexpr std::size_t kKeptCapacity = 64 * 1024;
+constexpr std::size_t kKeptCapacity = std::size_t{64} * 1024;
 
 bool is_reserved(std::string_view name) {
   return name.starts_with("wsgi.") || name.starts_with("pycgid.");
@@ -260,11 +260,11 @@ CgiRequest::Slice CgiRequest::full_path() {
 
 // Apache with proxy-fcgi-pathinfo=1 or proxy-scgi-pathinfo sends PATH_INFO still encoded, and a
 // SCRIPT_NAME that overlaps it ("/app/a b" beside "/a%20b"): then REQUEST_URI is the only truth. It
-// encodes afresh, so that the tails are the same only once decoded. A path that really holds "%20"
-// ends REQUEST_URI's decoded path as it stands.
+// encodes afresh, so that the tails are the same only once decoded. A PATH_INFO that really holds
+// "%20" is no tail once it is decoded again.
 bool CgiRequest::is_encoded_tail(Slice path_info, Slice whole) {
   const Slice plain = decoded(path_info);
-  return !view(whole).ends_with(view(path_info)) && view(whole).ends_with(view(plain));
+  return view(whole).ends_with(view(plain));
 }
 
 // HAProxy's `index` and nginx's `fastcgi_index` add a name to a path that ends in a slash.

@@ -131,6 +131,7 @@ TEST_CASE("3.9: Apache with proxy-fcgi-pathinfo=1 or proxy-scgi-pathinfo=1", "[g
 TEST_CASE("3.9: a PATH_INFO that holds a decoded percent sign is not decoded again", "[gateway]") {
   CHECK(root({{"PATH_INFO", "/100%25"}, {"REQUEST_URI", "/100%2525"}}) == Strings{"", "/100%25"});
   CHECK(app({{"PATH_INFO", "/%41"}, {"REQUEST_URI", "/app/%2541"}}) == Strings{"/app", "/%41"});
+  CHECK(root({{"PATH_INFO", "/%41"}, {"REQUEST_URI", "/app/%2541"}}) == Strings{"", "/%41"});
 }
 
 TEST_CASE("3.9: HAProxy without path-info", "[gateway]") {

@@ -98,6 +98,7 @@ TEST_CASE("peer filter: IPv4-mapped peers and networks are IPv4", "[gateway]") {
   CHECK(filter({"::ffff:10.0.0.0/104"}).allows(ip("10.1.2.3")));
   CHECK(!filter({"::ffff:10.0.0.0/104"}).allows(ip("11.1.2.3")));
   CHECK(!filter({"10.0.0.0/8"}).allows(ip("::10.1.2.3")));
+  CHECK(filter({"::ffff:0:0/95"}).allows(ip("::fffe:1.2.3.4")));
 }
 
 TEST_CASE("peer filter: what is no address or network is refused", "[gateway]") {
