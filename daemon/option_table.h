@@ -30,7 +30,7 @@ struct OptionRow {
   std::string_view placeholder;   // of its value in --help; empty: a flag
   std::string_view default_text;  // empty: none
   OptionSection section = OptionSection::operation;
-  std::string_view help;
+  std::string_view help{};
   OptionSetter set = nullptr;  // null: part of the contract, not built yet
   OptionRange range{};
   bool repeatable = false;
