@@ -119,8 +119,9 @@ class GatewayEnd {
   bool pass_file(std::uint32_t slot, int fd);
 
   // --- the body ring (BodyMode::ring) ----------------------------------------------------------
-  // Returns how many bytes were taken, at most what fits. `wanted_body` tells, at the next
-  // take_ready, that the worker waits for more; the slot is then reported as ready.
+  // Returns how many bytes were taken, at most what fits. take_ready reports the slot when the
+  // worker waits for more, and when it has read half a ring since the last report. Both functions
+  // may be called before submit, too.
   std::size_t write_body(std::uint32_t slot, std::string_view bytes);
   // No more bytes follow. `whole` false: the front broke off; read() raises OSError.
   void end_body(std::uint32_t slot, bool whole);
@@ -136,7 +137,7 @@ class GatewayEnd {
   Peek peek(std::uint32_t slot, Block& block);
   // Frees the first `bytes` of the piece that peek gave; a waiting worker is woken.
   void consume(std::uint32_t slot, std::size_t bytes);
-  // The descriptor that belongs to a `file` block. Empty: a violation.
+  // The descriptor, of a regular file, that belongs to a `file` block. Empty: a violation.
   UniqueFd receive_file(std::uint32_t slot);
 
   // What the worker says; never a phase that cannot follow from ours (nonsense counts as taken).
@@ -150,7 +151,8 @@ class GatewayEnd {
   void stop();
 
   // --- sleeping -------------------------------------------------------------------------------
-  // Before blocking: returns false when something is ready already. After it: woke().
+  // Before blocking: returns false when something is ready already. After it: woke(), which does
+  // no harm without a sleep before it.
   bool prepare_sleep();
   void woke();
 
@@ -199,11 +201,13 @@ class WorkerEnd {
   std::size_t write(std::uint32_t slot, BlockType type, std::string_view bytes);
   // Room for an `end` or a `file` block is always kept by write(), so that these do not block.
   void write_end(std::uint32_t slot, EndKind kind);
-  // Sends a descriptor of a regular file and its range. False: send its bytes yourself.
+  // Sends a descriptor of a regular file and its range, once in an answer. False: send its bytes
+  // yourself.
   bool write_file(std::uint32_t slot, int fd, const FileRange& range);
   // Shows all that was written to the gateway and wakes it when it sleeps.
   void publish(std::uint32_t slot);
-  // Blocks until there is room in the response ring, or the request was aborted.
+  // Blocks until there is room in the response ring, or the request was aborted. Publishes what
+  // was written, and once it has to wait it waits for half a ring.
   void wait_room(std::uint32_t slot);
 
   // The front is gone, or the gateway is: nothing that is written will be read.

@@ -1,83 +1,14 @@
-// The gateway's end of the channel. What it believes stands in State, out of the worker's reach;
-// shared memory is only written, or copied and checked. No loop here is bounded by the worker.
+// The gateway's end of the channel: requests and bodies out, who owns a slot, and sleeping. Answers
+// are read in channel_answer.cpp.
 #include "pyhost/channel.h"
 #include "pyhost/internal/channel_files.h"
-#include "pyhost/internal/channel_map.h"
+#include "pyhost/internal/channel_gateway_state.h"
 
 #include <algorithm>
-#include <array>
 #include <unistd.h>
 #include <utility>
-#include <vector>
 
 namespace pyhost {
-namespace {
-
-struct GatewaySlot {
-  Phase phase = Phase::free;
-  std::uint16_t generation = 1;  // 0 is what the memory starts with
-  bool aborted = false;
-  std::uint32_t body_tail = 0;
-  std::uint32_t response_head = 0;
-  std::uint32_t response_tail = 0;  // as last copied and checked
-  BlockType block_type = BlockType::body;
-  std::uint32_t block_left = 0;                 // bytes of the current block that are not consumed
-  std::uint32_t piece_left = 0;                 // of those, what peek() gave
-  std::array<char, sizeof(FileRange)> small{};  // a whole `end` or `file` block
-  UniqueFd file;                                // came for this generation
-};
-
-bool is_small(BlockType type) {
-  return type == BlockType::end || type == BlockType::file;
-}
-
-bool length_fits(BlockType type, std::uint32_t length) {
-  switch (type) {
-    case BlockType::head:
-    case BlockType::body:
-      return length >= 1;
-    case BlockType::file:
-      return length == sizeof(FileRange);
-    case BlockType::end:
-      return length == 1;
-  }
-  return false;
-}
-
-// A thread of the worker that waits in this slot looks again. Clearing the flag before `signal`
-// changes makes one futex call of many events.
-void wake_waiting(SlotControl& control) {
-  if (control.waiting.load() == 0 || control.waiting.exchange(0) == 0) return;
-  control.signal.fetch_add(1);
-  futex_wake(control.signal, kAllSleepers);
-}
-
-}  // namespace
-
-struct GatewayEnd::State {
-  State(ChannelMap mapping, ChannelFds fds)
-      : map(std::move(mapping)),
-        bell(std::move(fds.bell)),
-        passing(std::move(fds.passing)),
-        slots(map.sizes().slots) {}
-
-  bool in_use(std::uint32_t slot) const { return slots[slot].phase != Phase::free; }
-  bool anything_ready() const;
-  std::uint64_t real_slots(std::uint32_t word) const;
-  Peek next_block(std::uint32_t slot);
-  void become_free(std::uint32_t slot);
-  void collect_files();
-  void empty_bell();
-
-  ChannelMap map;
-  UniqueFd bell;
-  UniqueFd passing;
-  std::vector<GatewaySlot> slots;
-  std::uint32_t queue_tail = 0;
-  bool asleep = false;          // between prepare_sleep and woke
-  std::uint64_t rings_due = 0;  // rings that the worker has announced and that were not read yet
-  std::uint32_t quiet_wakes = 0;
-};
 
 std::unique_ptr<GatewayEnd> GatewayEnd::open(ChannelFds fds, std::error_code& error) {
   auto map = ChannelMap::open(fds.memory.get(), error);
@@ -117,8 +48,9 @@ void GatewayEnd::submit(std::uint32_t slot, const RequestHead& head) {
   Board& board = state_->map.board();
 
   control.head = head;
-  if (head.body != BodyMode::ring)
+  if (head.body != BodyMode::ring) {
     control.body_end.store(BodyEnd::whole, std::memory_order_relaxed);
+  }
   mine.phase = Phase::queued;
   control.state.store(state_word(mine.generation, Phase::queued), std::memory_order_release);
   state_->map.queue_entry(state_->queue_tail)
@@ -129,9 +61,9 @@ void GatewayEnd::submit(std::uint32_t slot, const RequestHead& head) {
 
 bool GatewayEnd::revoke(std::uint32_t slot) {
   GatewaySlot& mine = state_->slots[slot];
+  if (mine.phase != Phase::queued) return false;
   std::uint32_t queued = state_word(mine.generation, Phase::queued);
   const std::uint32_t free = state_word(mine.generation, Phase::free);
-  if (mine.phase != Phase::queued) return false;
   if (!state_->map.control(slot).state.compare_exchange_strong(queued, free)) return false;
   state_->become_free(slot);
   return true;
@@ -141,8 +73,8 @@ bool GatewayEnd::pass_file(std::uint32_t slot, int fd) {
   return send_file(state_->passing.get(), {slot, state_->slots[slot].generation}, fd);
 }
 
-// Everything that the next request finds in the slot. The worker's words are ours to write while
-// the slot is ours; a worker that writes them all the same only spoils its own next answer.
+// The worker's words are ours to write while the slot is ours; a worker that writes them all the
+// same only spoils its own next answer.
 void GatewayEnd::State::become_free(std::uint32_t slot) {
   SlotControl& control = map.control(slot);
   control.body_tail.store(0, std::memory_order_relaxed);
@@ -182,7 +114,7 @@ void GatewayEnd::end_body(std::uint32_t slot, bool whole) {
   wake_waiting(control);
 }
 
-// --- the answer --------------------------------------------------------------------------------
+// --- whose turn it is --------------------------------------------------------------------------
 
 std::uint64_t GatewayEnd::State::real_slots(std::uint32_t word) const {
   const std::uint32_t left = map.sizes().slots - word * 64;
@@ -199,79 +131,6 @@ bool GatewayEnd::take_ready(ReadySet& ready) {
     any |= ready[word];
   }
   return any != 0;
-}
-
-GatewayEnd::Peek GatewayEnd::State::next_block(std::uint32_t slot) {
-  GatewaySlot& mine = slots[slot];
-  const Ring ring = map.response_ring(slot);
-  mine.response_tail = map.control(slot).response_tail.load();
-  const std::uint32_t available = mine.response_tail - mine.response_head;
-  if (available == 0) return Peek::empty;
-  if (available > ring.size() || available % 4 != 0) return Peek::violation;
-
-  // Through an atomic, so that the compiler cannot read it again after the checks.
-  auto* const shared = reinterpret_cast<std::uint32_t*>(ring.at(mine.response_head));
-  const std::uint32_t header = std::atomic_ref(*shared).load(std::memory_order_relaxed);
-  const auto type = static_cast<BlockType>(header >> 24);
-  const std::uint32_t length = header & 0xff'ffff;
-  if (!length_fits(type, length) || block_bytes(length) > available) return Peek::violation;
-  mine.block_type = type;
-  mine.block_left = length;
-  mine.response_head += kBlockHeader;
-  return Peek::block;
-}
-
-GatewayEnd::Peek GatewayEnd::peek(std::uint32_t slot, Block& block) {
-  GatewaySlot& mine = state_->slots[slot];
-  if (!state_->in_use(slot)) return Peek::empty;
-  if (mine.block_left == 0) {
-    const Peek found = state_->next_block(slot);
-    if (found != Peek::block) return found;
-  }
-  const Ring ring = state_->map.response_ring(slot);
-  block.type = mine.block_type;
-  if (is_small(mine.block_type)) {
-    mine.piece_left = mine.block_left;
-    ring.copy_out(mine.response_head, std::span(mine.small).first(mine.block_left));
-    block.bytes = {mine.small.data(), mine.block_left};
-  } else {
-    mine.piece_left = std::min(mine.block_left, ring.contiguous(mine.response_head));
-    block.bytes = {ring.at(mine.response_head), mine.piece_left};
-  }
-  return Peek::block;
-}
-
-void GatewayEnd::consume(std::uint32_t slot, std::size_t bytes) {
-  GatewaySlot& mine = state_->slots[slot];
-  SlotControl& control = state_->map.control(slot);
-  const auto eaten = static_cast<std::uint32_t>(std::min<std::size_t>(bytes, mine.piece_left));
-  mine.piece_left -= eaten;
-  mine.block_left -= eaten;
-  mine.response_head += eaten;
-  if (mine.block_left == 0) mine.response_head = round_up(mine.response_head, 4);
-  control.response_head.store(mine.response_head);
-
-  // A worker that is woken for each piece would run for each piece: it waits for half a ring.
-  const std::uint32_t unread = mine.response_tail - mine.response_head;
-  if (unread <= state_->map.sizes().response_bytes / 2) wake_waiting(control);
-}
-
-void GatewayEnd::State::collect_files() {
-  // A worker has one descriptor for each slot on its way; one that floods us is not waited for.
-  for (std::uint32_t limit = 2 * map.sizes().slots; limit > 0; --limit) {
-    FileTag tag;
-    UniqueFd fd;
-    if (!pyhost::receive_file(passing.get(), tag, fd)) return;
-    // Anything but a regular file could block the gateway.
-    const bool wanted = fd && tag.slot < slots.size() && in_use(tag.slot) &&
-                        tag.generation == slots[tag.slot].generation && is_regular_file(fd.get());
-    if (wanted) slots[tag.slot].file = std::move(fd);
-  }
-}
-
-UniqueFd GatewayEnd::receive_file(std::uint32_t slot) {
-  if (!state_->slots[slot].file) state_->collect_files();
-  return std::move(state_->slots[slot].file);
 }
 
 Phase GatewayEnd::phase(std::uint32_t slot) const {

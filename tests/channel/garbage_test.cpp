@@ -20,11 +20,7 @@ constexpr ChannelSizes kSizes{70, 4096, 1024, 1024};
 // What a worker does to its channel; one call does one thing.
 class Vandal {
  public:
-  explicit Vandal(ChannelFds fds) : fds_(std::move(fds)) {
-    std::error_code error;
-    map_ = std::make_unique<ChannelMap>(*ChannelMap::open(fds_.memory.get(), error));
-    ring();
-  }
+  explicit Vandal(ChannelFds fds) : fds_(std::move(fds)), map_(map_channel(fds_)) { ring(); }
 
   // Anything anywhere.
   void scribble() {

@@ -42,12 +42,17 @@ ChannelPair make_channel(const ChannelSizes& sizes) {
   return pair;
 }
 
+std::unique_ptr<ChannelMap> map_channel(const ChannelFds& fds) {
+  std::error_code error;
+  auto map = ChannelMap::open(fds.memory.get(), error);
+  REQUIRE(map);
+  return std::make_unique<ChannelMap>(std::move(*map));
+}
+
 Ends::Ends(const ChannelSizes& sizes) {
   ChannelPair pair = make_channel(sizes);
   std::error_code error;
-  auto map = ChannelMap::open(pair.gateway.memory.get(), error);
-  REQUIRE(map);
-  memory = std::make_unique<ChannelMap>(std::move(*map));
+  memory = map_channel(pair.gateway);
   gateway = GatewayEnd::open(std::move(pair.gateway), error);
   worker = WorkerEnd::open(std::move(pair.worker), error);
   REQUIRE(gateway);

@@ -48,6 +48,7 @@ class Random {
 bool eventually(const std::function<bool()>& condition);
 
 pyhost::ChannelPair make_channel(const pyhost::ChannelSizes& sizes);
+std::unique_ptr<pyhost::ChannelMap> map_channel(const pyhost::ChannelFds& fds);
 
 // Both ends in this process, and the memory between them for a look behind the scenes.
 struct Ends {

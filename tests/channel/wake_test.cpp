@@ -105,6 +105,35 @@ TEST_CASE("wake: one thread, one request at a time", "[channel]") {
   CHECK(run_requests(ends, 1, 50'000 / kScale));
 }
 
+// The gateway does not sleep here, but submits just when the thread looks at the queue for the last
+// time: the order of loads and stores on both sides decides.
+TEST_CASE("wake: a request that comes just as the thread falls asleep", "[channel]") {
+  Ends ends({1, 64, 256, 256});
+  const Crew crew(ends, 1, [&](const TakenRequest& request) { ends.worker->finish(request.slot); });
+  Random random(3);
+  for (int round = 0; round < 300'000 / kScale; ++round) {
+    ends.gateway->submit(0, {});
+    const Deadline deadline = soon();
+    while (ends.gateway->phase(0) != Phase::done) {
+      if (ends.gateway->phase(0) == Phase::queued) REQUIRE(!deadline.passed());
+    }
+    ends.gateway->release(0);
+    for (std::uint32_t spin = random.below(200); spin > 0; --spin) ends.gateway->phase(0);
+  }
+}
+
+TEST_CASE("wake: a gate that was taken for nobody is open again", "[channel]") {
+  Ends ends({1, 64, 256, 256});
+  Gate& gate = ends.memory->board().gate;
+  gate.begin_sleep();  // counted, and not asleep: it has found work by itself
+  CHECK(!gate.call_one());
+  CHECK(!gate.call_one());
+  gate.arrive();
+  CHECK(gate.call_one());
+  gate.leave();
+  CHECK(!gate.call_one());
+}
+
 // Each request keeps its thread until all are taken: somebody has to wake each of the threads.
 TEST_CASE("wake: a queued request wakes a thread while the others are busy", "[channel]") {
   constexpr std::uint32_t kThreads = 4;
