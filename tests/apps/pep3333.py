@@ -138,10 +138,13 @@ def raised_again(environ, start_response):
 def exc_info_released(_, start_response):
     """No reference to the exception stays behind, with the cycle collector switched off."""
 
+    class Reason(Exception):
+        """Unlike those that are built in, it can be referred to weakly."""
+
     def fail():
         try:
-            raise ValueError("on purpose")
-        except ValueError as error:
+            raise Reason
+        except Reason as error:
             start_response("200 OK", PLAIN, sys.exc_info())
             return weakref.ref(error)
 

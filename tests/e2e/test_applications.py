@@ -5,6 +5,7 @@ import os
 import subprocess
 
 import pytest
+from harness import cgi, fastcgi, processes
 
 APPLICATION = """
 import os, sys
@@ -45,12 +46,12 @@ def test_names_of_applications(start, site, file, app):
     assert start(app.format(site=site), chdir=str(site)).get().body == b"found"
 
 
-def test_pythonpath_in_its_order_behind_the_applications_directory(start, site):
+def test_pythonpath_in_its_order_before_the_applications_directory(start, site):
     write(site / "main.py", "sys.path[:3]")
     others = [str(site / name) for name in ("first", "second")]
     options = [each for other in others for each in ("--pythonpath", other)]
     shown = start("main", *options, chdir=str(site)).get().text
-    assert shown == str([str(site), *others])
+    assert shown == str([*others, str(site)])
 
 
 def test_environment_of_the_worker(start, site):
@@ -69,23 +70,20 @@ def test_the_daemons_own_variables_stay_with_it(start, site):
     assert start("main", chdir=str(site), env=environment).get().text == "[]"
 
 
-def test_worker_holds_no_descriptor_of_the_daemons_sockets(start):
+def test_worker_holds_no_socket_of_the_gateways(start):
     """No listening socket, no connection of anybody's is in the application's hands."""
     daemon = start("crashing")
-    with daemon.connect():
-        daemon.get("/pid")
-        held = listening_inodes(daemon.fastcgi)
-        assert held
-        for pid in daemon.workers:
-            names = os.listdir(f"/proc/{pid}/fd")
-            links = {os.readlink(f"/proc/{pid}/fd/{name}") for name in names}
-            assert not links & held
+    with daemon.connect() as connection:
+        connection.send(fastcgi.request(cgi.variables("/pid"), flags=fastcgi.KEEP))
+        (worker,) = daemon.workers
+        assert connection.answer().text == str(worker)
+        held = sockets_of(daemon.gateway)
+        assert len(held) >= 4, "two listeners, the connection, the channel"
+        assert not held & sockets_of(worker)
 
 
-def listening_inodes(path):
-    with open("/proc/net/unix", encoding="utf-8") as file:
-        rows = [line.split() for line in file]
-    return {f"socket:[{row[6]}]" for row in rows if row[-1] == path}
+def sockets_of(pid):
+    return {each for each in processes.open_files(pid) if each.startswith("socket:")}
 
 
 @pytest.fixture(scope="module")

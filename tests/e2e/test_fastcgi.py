@@ -91,7 +91,7 @@ def test_F14_four_length_bytes_where_one_would_do(connection):
     assert connection.answer().status == 200
 
 
-@pytest.mark.parametrize("bad", [b"\1\0A", b"\3\3NUL\0x\0", b"\3\4ABC1", b"\0\1v"])
+@pytest.mark.parametrize("bad", [b"\3\3NUL\0x\0", b"\3\4ABC1", b"\0\1v"])
 def test_F15_F14_broken_params_are_400(connection, bad):
     content = fastcgi.pairs(HELLO) + bad
     connection.send(fastcgi.begin(flags=KEEP) + fastcgi.record(fastcgi.PARAMS, 1, content))

@@ -51,7 +51,7 @@ def test_431_for_too_many_variables(start):
 @pytest.mark.parametrize("announced", [True, False])
 def test_413_while_the_client_still_sends(start, announced, buffering):
     """The client writes everything before it reads (Caddy), and the connection stays usable."""
-    daemon = start("pep3333", "--max-body", "1M", "--request-buffering", buffering)
+    daemon = start("pep3333", "--max-body", "1M", f"--request-buffering={buffering}")
     daemon.expect(WORKER_LINES)
     body = b"x" * 20_000_000
     length = len(body) if announced else None
@@ -81,7 +81,7 @@ def test_502_when_the_worker_dies(start, how):
 
 def test_a_response_breaks_when_the_worker_dies_in_it(start):
     daemon = start("crashing")
-    daemon.expect(WORKER_LINES)
+    daemon.expect(WORKER_LINES, "GET /killed_late")
     with daemon.connect() as connection:
         connection.send(fastcgi.request(cgi.variables("/killed_late"), flags=KEEP))
         assert cgi.parse(connection.broken_answer()).body == b"begun"
@@ -98,6 +98,7 @@ def occupy(daemon, connection, count):
 
 def test_503_when_the_queue_is_full(start):
     daemon = start("pep3333", "--max-queue", "2", threads=1)
+    daemon.expect("max-queue")
     with daemon.connect() as connection:
         (visitor,) = occupy(daemon, connection, 1)
         ids = range(2, 32)
@@ -118,6 +119,7 @@ def test_503_when_the_queue_is_full(start):
 
 def test_503_when_the_queue_takes_too_long(start):
     daemon = start("pep3333", "--queue-timeout", "200ms", threads=1)
+    daemon.expect("queue-timeout")
     with daemon.connect() as connection:
         (visitor,) = occupy(daemon, connection, 1)
         connection.send(fastcgi.request(cgi.variables("/waiting", query="late"), b"", 2, KEEP))

@@ -28,7 +28,7 @@ def expected_digest():
 
 @pytest.mark.parametrize("buffering", ["yes", "no"])
 def test_upload_of_200_mebibytes(start, buffering):
-    daemon = start("files", "--request-buffering", buffering)
+    daemon = start("files", f"--request-buffering={buffering}")
     fields = cgi.variables("/upload", "POST", length=MEBIBYTES << 20)
     records = fastcgi.stream(fastcgi.STDIN, 1, BLOCK)
     with daemon.connect(timeout=30) as connection:

@@ -129,8 +129,9 @@ def test_F28_the_end_of_the_connection_aborts_all_its_requests(daemon):
     with daemon.connect() as connection:
         connection.send(waiting("a", 1) + waiting("b", 2) + waiting("queued", 3))
         visitors = [daemon.gate.arrival(), daemon.gate.arrival()]
-    # The gateway reads the end of that connection no later than this one's request.
     with daemon.connect() as other:
+        other.send(fastcgi.get_values("FCGI_MAX_REQS"))
+        assert other.next_record(0), "the gateway has seen the end of the first connection"
         other.send(single(1))
         for visitor in visitors:
             visitor.release()
@@ -140,7 +141,7 @@ def test_F28_the_end_of_the_connection_aborts_all_its_requests(daemon):
 
 @pytest.mark.parametrize("how", ["abort", "close"])
 def test_F27_F28_a_running_reader_sees_its_read_fail(start, how):
-    daemon = start("files", "--request-buffering", "no")
+    daemon = start("files", "--request-buffering=no")
     daemon.expect(WORKER_LINES)
     with daemon.connect() as connection:
         fields = cgi.variables("/read_or_tell", "POST", length=100)

@@ -50,7 +50,7 @@ def test_hup_loads_the_application_anew(start, site):
     assert daemon.get().body == b"one"
     old = daemon.workers
     write(site, "two")
-    reload(daemon, "ready|took over|reloaded")
+    reload(daemon, "took over|reloaded|ready")
     assert daemon.get().body == b"two"
     for pid in old:
         assert processes.wait_gone(pid)
@@ -85,7 +85,7 @@ def test_hup_under_load_loses_nothing(start, site):
         thread.start()
     for version in ("two", "three"):
         write(site, version)
-        reload(daemon, "ready|took over|reloaded")
+        reload(daemon, "took over|reloaded|ready")
     done.set()
     for thread in threads:
         thread.join()
@@ -99,7 +99,7 @@ def test_hup_lets_the_old_generation_finish(start, site):
         connection.send(fastcgi.request(cgi.variables("/wait"), flags=KEEP))
         visitor = daemon.gate.arrival()
         write(site, "two")
-        reload(daemon, "ready|took over|reloaded")
+        reload(daemon, "took over|reloaded|ready")
         assert daemon.get().body == b"two"
         visitor.release()
         assert connection.answer().body == b"one"
@@ -125,7 +125,7 @@ def test_hup_with_a_broken_application_keeps_the_old(start, site, text, reason):
     reload(daemon, f"error.*reload.*{reason}")
     assert daemon.get().body == b"one" and daemon.workers == old
     write(site, "two")
-    reload(daemon, "ready|took over|reloaded")
+    reload(daemon, "took over|reloaded|ready")
     assert daemon.get().body == b"two"
 
 

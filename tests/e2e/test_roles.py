@@ -86,7 +86,7 @@ def test_F30_a_short_body_never_reaches_a_buffered_application(start):
 
 
 def test_F30_a_short_body_raises_oserror_when_streamed(start):
-    daemon = start("files", "--request-buffering", "no")
+    daemon = start("files", "--request-buffering=no")
     daemon.expect(WORKER_LINES)
     with daemon.connect() as connection:
         fields = cgi.variables("/read_or_tell", "POST", length=100)
@@ -98,7 +98,7 @@ def test_F30_a_short_body_raises_oserror_when_streamed(start):
 
 def test_F30_output_may_begin_before_the_body_has_ended(start):
     """An application that answers first and reads later, unbuffered."""
-    daemon = start("files", "--request-buffering", "no")
+    daemon = start("files", "--request-buffering=no")
     with daemon.connect() as connection:
         fields = cgi.variables("/piecemeal", "POST", length=11)
         connection.send(fastcgi.begin() + fastcgi.params(fields))

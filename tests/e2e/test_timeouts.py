@@ -53,7 +53,7 @@ def test_body_timeout_ends_the_request(start, protocol):
 def test_body_timeout_counts_from_the_last_byte(start):
     """A body that drips in time is never cut, however long it takes in all."""
     daemon = start("files", "--body-timeout", "1s")
-    fields = cgi.variables("/upload", "POST", length=12)
+    fields = cgi.variables("/upload", "POST", length=13)
     with daemon.connect() as connection:
         connection.send(fastcgi.begin() + fastcgi.params(fields))
         connection.socket.settimeout(0.15)
@@ -61,13 +61,26 @@ def test_body_timeout_counts_from_the_last_byte(start):
             connection.send(fastcgi.record(fastcgi.STDIN, 1, b"x"))
             with pytest.raises(TimeoutError):  # The pace, and a proof that nothing is said yet.
                 connection.socket.recv(1)
-        connection.send(fastcgi.record(fastcgi.STDIN, 1))
         connection.socket.settimeout(10)
-        output = b""
-        while b"12 " not in output:
-            piece = connection.socket.recv(65536)
-            assert piece, output
-            output += piece
+        connection.send(fastcgi.stdin(b"x"))
+        assert connection.answer().text.startswith("13 ")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_no_timeout_of_input_ends_a_request_that_runs(start, method):
+    """Nothing more is to come from the front: it is the application's turn."""
+    daemon = start("pep3333", "--params-timeout", "200ms", "--body-timeout", "200ms")
+    fields = cgi.variables("/waiting", method, length=1 if method == "POST" else None)
+    body = b"x" if method == "POST" else b""
+    with daemon.connect() as connection:
+        connection.send(fastcgi.request(fields, body, flags=KEEP))
+        visitor = daemon.gate.arrival()
+        connection.socket.settimeout(0.8)
+        with pytest.raises(TimeoutError):
+            connection.socket.recv(1)
+        visitor.release()
+        connection.socket.settimeout(10)
+        assert connection.answer().status == 200
 
 
 def test_keep_timeout_closes_idle_connections_alone(start):

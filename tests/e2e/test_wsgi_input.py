@@ -28,7 +28,7 @@ def buffering():
 
 @pytest.fixture(scope="module")
 def streaming():
-    with Daemon("pep3333", "--request-buffering", "no") as running:
+    with Daemon("pep3333", "--request-buffering=no") as running:
         yield running
 
 

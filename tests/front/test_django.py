@@ -4,6 +4,7 @@ files. Each page is judged by its content."""
 import hashlib
 import os
 import subprocess
+import urllib.parse
 
 import pytest
 import servers
@@ -112,7 +113,7 @@ def test_upload_and_download(browser, size):
     browser.upload("/upload", "file", "a file.bin", content, csrfmiddlewaretoken=token)
     name, length, checksum = browser.text.rsplit(" ", 2)
     assert (int(length), checksum) == (size, hashlib.sha256(content).hexdigest())
-    assert browser.open("/media/" + name).body == content
+    assert browser.open("/media/" + urllib.parse.quote(name)).body == content
     assert browser.headers["Content-Length"] == str(size)
 
 

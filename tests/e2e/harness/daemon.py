@@ -16,15 +16,17 @@ PROGRAM = os.environ.get("PYCGID", "build/dev/pycgid")
 APPS = os.path.normpath(os.path.join(os.path.dirname(__file__), "../../apps"))
 LINE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (?P<level>error|warning|notice|info|debug) "
-    r"(?P<object>\S+)\[(?P<pid>\d+)\]: (?P<text>.*)"
+    r"(?P<object>[^\s:\[]+)(\[(?P<pid>\d+)\])?: (?P<text>.*)"
 )
 
 
 def environment(**more):
-    """The environment of a daemon: nothing of the test's own that it does not need."""
-    kept = ("PATH", "HOME", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
+    """The environment of a daemon: nothing of the test's own that it does not need. The python3
+    in its PATH is Debian's, whatever a developer's PATH has before it."""
+    kept = ("LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
     result = {name: os.environ[name] for name in kept if name in os.environ}
-    return {**result, "PYTHONDONTWRITEBYTECODE": "1", **more}
+    fixed = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**result, **fixed, **more}
 
 
 def common_options():
@@ -92,7 +94,9 @@ class Daemon:
 
     def stop(self, deadline=20):
         """Ends the daemon with TERM and checks that it leaves nothing behind and that its log
-        holds no surprise."""
+        holds no surprise. Does nothing the second time."""
+        if self._reader is None:
+            return
         try:
             if self.process.poll() is None:
                 self.signal(signal.SIGTERM)
@@ -108,10 +112,13 @@ class Daemon:
 
     def kill(self):
         """Ends whatever is left, shows the log to whoever reads of a failure, tidies up."""
+        if self._reader is None:
+            return
         for pid in processes.session_members(self.process.pid):
             processes.kill(pid)
         self.process.wait()
         self._reader.join(10)
+        self._reader = None
         self.gate.close()
         print("\n".join(self.lines))
         shutil.rmtree(self.directory, ignore_errors=True)

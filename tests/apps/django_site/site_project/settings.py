@@ -51,3 +51,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 MEDIA_ROOT = os.path.join(DATA, "media")
 STATIC_URL = "/static/"
 USE_TZ = True
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+}
