@@ -3,6 +3,8 @@
 
 set(PYHOST_OUTPUT_DIR "${CMAKE_BINARY_DIR}/pyhost")
 
+add_custom_target(pyhost_modules)  # for what needs all of them
+
 function(pyhost_ask python expression result)
   execute_process(
     COMMAND "${python}" -c "import sys, sysconfig; print(${expression})"
@@ -52,6 +54,7 @@ function(pyhost_add_module python)
   if(NOT PYCGID_SANITIZE)
     target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc)
   endif()
+  add_dependencies(pyhost_modules ${target})
   install(TARGETS ${target} LIBRARY DESTINATION "${PYCGID_LIBEXEC_DIR}")
 endfunction()
 

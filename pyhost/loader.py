@@ -43,13 +43,12 @@ def load(app):
 
 def split(app):
     name, colon, attribute = app.rpartition(":")
-    if not colon or attribute.endswith((".py", ".wsgi")):
-        return app, DEFAULT_CALLABLE
-    return name, attribute
+    return (name, attribute) if colon and "/" not in attribute else (app, DEFAULT_CALLABLE)
 
 
 def is_file(name):
-    return name.endswith((".py", ".wsgi")) or "/" in name
+    """`blog.wsgi` is most often the module of that name, and a file only where there is one."""
+    return "/" in name or name.endswith(".py") or (name.endswith(".wsgi") and os.path.isfile(name))
 
 
 def import_module(name):

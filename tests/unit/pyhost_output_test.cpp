@@ -1,0 +1,54 @@
+// What an application prints, and how it reaches the log.
+#include "tests/unit/catch.h"
+#include "tests/unit/pyhost_driver.h"
+
+using pyhost_test::Request;
+using pyhost_test::Worker;
+
+namespace {
+
+const std::string kLine =
+    "\x01"
+    "Ntest-1\x01";
+
+}  // namespace
+
+TEST_CASE("output: line by line, with the request that wrote it", "[pyhost]") {
+  Worker worker;
+  worker.ask({.path = "/prints"});
+  const std::string log = worker.wait_log("unfinished\n");
+  CHECK(log == kLine + "by print\n" + kLine + "to stderr\n" + kLine + "by errors \xE2\x82\xAC\n" +
+                   kLine + "lone \\ud800\n" + kLine + "other half\n" + kLine + "half line\n" +
+                   kLine + "unfinished\n");
+}
+
+TEST_CASE("output: sys.stdout and sys.stderr are whole text streams", "[pyhost]") {
+  Worker worker;
+  CHECK(worker.ask({.path = "/stream_kinds"}).body ==
+        R"([1, 2, false, "utf-8", "backslashreplace", "<stdout>", true, false, true, false])");
+}
+
+TEST_CASE("output: a long line is cut between characters", "[pyhost]") {
+  Worker worker;
+  worker.ask({.path = "/prints_much"});
+  worker.ask({.path = "/prints"});
+  const std::string log = worker.wait_log("unfinished\n");
+  std::string text;
+  for (std::size_t at = 0; log.compare(at, kLine.size(), kLine) == 0;) {
+    const std::size_t end = log.find('\n', at);
+    CHECK(end + 1 - at <= 4096);
+    CHECK((static_cast<unsigned char>(log[at + kLine.size()]) & 0xC0) != 0x80);
+    text += log.substr(at + kLine.size(), end - at - kLine.size());
+    at = end + 1;
+  }
+  CHECK(text.size() == 8000);
+}
+
+TEST_CASE("output: W6: wsgi.errors is of use after the request and in other threads", "[pyhost]") {
+  Worker worker;
+  worker.ask({.path = "/errors_from_thread"});
+  worker.ask({.path = "/lets_thread_go_on"});
+  worker.wait_log(
+      "\x01N\x01"
+      "from a thread\n");
+}

@@ -1,0 +1,92 @@
+// Threads, signals, the process itself, and how it ends.
+#include "tests/unit/catch.h"
+#include "tests/unit/pyhost_driver.h"
+
+#include <array>
+#include <csignal>
+#include <set>
+
+using pyhost_test::Answer;
+using pyhost_test::Request;
+using pyhost_test::Start;
+using pyhost_test::Worker;
+
+namespace {
+
+// The same request three times at once.
+std::multiset<std::string> ask_three(Worker& worker, const Request& request) {
+  std::array<std::uint32_t, 3> slots;
+  for (std::uint32_t& slot : slots) slot = worker.submit(request);
+  std::multiset<std::string> bodies;
+  for (const std::uint32_t slot : slots) bodies.insert(worker.finish(slot).body);
+  return bodies;
+}
+
+}  // namespace
+
+TEST_CASE("threads: requests that wait for each other run at once", "[pyhost]") {
+  Worker worker({.threads = 3});
+  const auto first = ask_three(worker, {.path = "/meets"});
+  CHECK(std::set(first.begin(), first.end()).size() == 3);
+}
+
+TEST_CASE("threads: W23: call, iteration and close() in one thread", "[pyhost]") {
+  Worker worker({.threads = 3});
+  const Answer answer = worker.ask({.path = "/thread_of_all"});
+  CHECK(answer.header("X-Called-In") == "X-Called-In: " + answer.body);
+  worker.wait_log("closed in " + answer.body + "\n");
+}
+
+TEST_CASE("threads: children started in any of them can be terminated", "[pyhost]") {
+  Worker worker({.threads = 3});
+  CHECK(ask_three(worker, {.path = "/terminates_child"}).count("-15") == 3);
+}
+
+TEST_CASE("signals: an idle worker runs Python's handlers in the main thread", "[pyhost]") {
+  Worker worker({.threads = 2});
+  REQUIRE(worker.status_line() == "ready\n");
+  for (int i = 0; i < 3; ++i) {
+    ::kill(worker.pid(), SIGUSR1);
+    worker.wait_log("signal 10 in MainThread\n");
+    // What the handler raises is nobody's failure.
+    worker.wait_log("RuntimeError: handler failed\n");
+  }
+  CHECK(worker.ask({.path = "/one"}).body == "one block");
+}
+
+TEST_CASE("signals: Ctrl-C is not for the worker", "[pyhost]") {
+  Worker worker;
+  REQUIRE(worker.status_line() == "ready\n");
+  ::kill(worker.pid(), SIGINT);
+  CHECK(worker.ask({.path = "/one"}).body == "one block");
+  CHECK(worker.stop() == 0);
+}
+
+TEST_CASE("process: title, arguments and path", "[pyhost]") {
+  Worker worker({.pythonpath = {"/nowhere/first", "second"}});
+  CHECK(worker.ask({.path = "/process"}).body ==
+        R"(["pycgid: worker shop/3", "pycgid: worker", ["pyhost_app"], ["/nowhere/first", ")" +
+            std::string(PYHOST_TEST_APPS) + R"(/second"]])");
+}
+
+TEST_CASE("process: ends when it is told to, and Python says goodbye", "[pyhost]") {
+  Worker worker({.threads = 3});
+  REQUIRE(worker.status_line() == "ready\n");
+  CHECK(worker.ask({.path = "/one"}).body == "one block");
+  CHECK(worker.stop() == 0);
+  worker.wait_log("atexit has run\n");
+}
+
+TEST_CASE("process: ends when the gateway is gone", "[pyhost]") {
+  Worker worker({.threads = 3});
+  REQUIRE(worker.status_line() == "ready\n");
+  worker.lose_gateway();
+  CHECK(worker.wait_exit() == 0);
+}
+
+TEST_CASE("process: a daemon thread that logs to the last does not spoil the end", "[pyhost]") {
+  Worker worker;
+  worker.ask({.path = "/logs_for_ever"});
+  worker.wait_log("still here\n");
+  CHECK(worker.stop() == 0);
+}
