@@ -103,26 +103,16 @@ UniqueFd WorkerEnd::receive_file(std::uint32_t slot) {
   return file.generation == generation ? std::move(file.fd) : UniqueFd();
 }
 
-// A slot's descriptor is sent before its request is submitted, so one that is newer than the slot
-// is to come; a slot that is free again has not been given to the worker.
-bool WorkerEnd::State::is_stale(std::uint32_t slot, std::uint32_t generation) const {
-  const std::uint32_t word = map.control(slot).state.load();
-  const auto phase = static_cast<Phase>(word & 0xff);
-  const bool over = phase == Phase::free || phase == Phase::done;
-  const auto ahead = static_cast<std::int16_t>(generation - (word >> 8));
-  return ahead < 0 || (ahead == 0 && over);
-}
-
 void WorkerEnd::State::collect_files() {
   FileTag tag;
   UniqueFd fd;
   while (pyhost::receive_file(passing.get(), tag, fd)) {
-    if (!fd || tag.slot >= arrived.size() || is_stale(tag.slot, tag.generation)) continue;
-    arrived[tag.slot] = {tag.generation, std::move(fd)};
+    if (fd && tag.slot < arrived.size()) arrived[tag.slot] = {tag.generation, std::move(fd)};
   }
 }
 
-// The gateway took a request back; its descriptor may be here or still in the socket.
+// The gateway took a request back. Its descriptor, sent before the request was submitted, is here
+// or in the socket.
 void WorkerEnd::State::drop_file(std::uint32_t slot, std::uint16_t generation) {
   const std::lock_guard lock(files_mutex);
   collect_files();

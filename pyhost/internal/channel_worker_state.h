@@ -64,10 +64,10 @@ struct WorkerEnd::State {
   template <class Condition>
   void wait(std::uint32_t slot, Condition enough);
 
-  // Reads all descriptors off the socket and keeps those that are not stale.
+  // Takes all descriptors off the socket. A slot's come in the order of its generations, so the
+  // last one is the one to keep.
   void collect_files();
   void drop_file(std::uint32_t slot, std::uint16_t generation);
-  bool is_stale(std::uint32_t slot, std::uint32_t generation) const;
 
   ChannelMap map;
   UniqueFd bell;

@@ -222,6 +222,23 @@ TEST_CASE("wake: a body that drips and an answer that drips", "[channel]") {
   CHECK(answer.body == bytes);
 }
 
+// As above, for a thread that waits in its slot.
+TEST_CASE("wake: a byte that comes just as its reader falls asleep", "[channel]") {
+  Ends ends({1, 64, 256, 256});
+  const Crew crew(ends, 1, [&](const TakenRequest& request) {
+    read_all(*ends.worker, request.slot);
+    ends.worker->finish(request.slot);
+  });
+  submit(*ends.gateway, 0, "", {0, BodyMode::ring, kUnknownLength});
+  Random random(5);
+  for (std::uint32_t sent = 1; sent <= 200'000 / kScale; ++sent) {
+    REQUIRE(ends.gateway->write_body(0, "x") == 1);
+    const Deadline deadline = soon();
+    while (ends.memory->control(0).body_head.load() != sent) REQUIRE(!deadline.passed());
+    for (std::uint32_t spin = random.below(200); spin > 0; --spin) ends.gateway->phase(0);
+  }
+}
+
 TEST_CASE("wake: abort ends the waits of a running request", "[channel]") {
   for (const bool for_room : {false, true}) {
     Ends ends({1, 64, 256, 256});
