@@ -53,7 +53,7 @@ struct PoolSettings {
 
   std::uint64_t max_queue = 1000;
   Milliseconds queue_timeout{30'000};
-  std::uint64_t max_params = 256 * 1024;
+  std::uint64_t max_params = 256ULL * 1024;
   std::uint64_t max_body = std::uint64_t{1} << 30;
   std::uint64_t body_buffer = 1 << 20;
   bool request_buffering = true;

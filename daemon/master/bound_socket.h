@@ -18,7 +18,9 @@ class BoundSocket {
   // Takes a socket that is listening at `address` by now.
   BoundSocket(pyhost::UniqueFd fd, const Address& address, std::uint32_t pool);
   BoundSocket(BoundSocket&&) = default;
+  BoundSocket(const BoundSocket&) = delete;
   BoundSocket& operator=(BoundSocket&&) = delete;
+  BoundSocket& operator=(const BoundSocket&) = delete;
   // Removes the path of a Unix socket if it is still this socket.
   ~BoundSocket();
 

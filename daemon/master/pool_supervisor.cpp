@@ -231,10 +231,11 @@ void PoolSupervisor::on_time(TimePoint now) {
   for (WorkerProcess& worker : workers_) {
     if (worker.due() && *worker.due() <= now) on_overdue(worker);
   }
-  const auto due = std::ranges::stable_partition(
-      replacements_, [now](const Replacement& replacement) { return replacement.due > now; });
-  const std::vector<Replacement> starting(due.begin(), due.end());
-  replacements_.erase(due.begin(), due.end());
+  const auto due = std::stable_partition(
+      replacements_.begin(), replacements_.end(),
+      [now](const Replacement& replacement) { return replacement.due > now; });
+  const std::vector<Replacement> starting(due, replacements_.end());
+  replacements_.erase(due, replacements_.end());
   for (const Replacement& replacement : starting) {
     const std::string wrong = start_worker(replacement.number, serving_, now);
     if (wrong.empty()) continue;

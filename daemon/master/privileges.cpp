@@ -77,7 +77,7 @@ Credentials resolve_credentials(const std::string& user, const std::string& grou
 }
 
 Credentials worker_credentials(const PoolSettings& pool) {
-  const Credentials credentials = resolve_credentials(pool.user, pool.group);
+  Credentials credentials = resolve_credentials(pool.user, pool.group);
   if (credentials.user == 0 && !pool.allow_root) {
     fail_start(ExitStatus::configuration,
                "workers would run as root; name another user (option \"user\"), or allow it "

@@ -23,7 +23,7 @@ namespace {
 // Requests that wait in the worker's own queue while all its threads are busy.
 constexpr std::uint32_t kSpareSlots = 8;
 // Room in a slot for an inlined body and for what the gateway adds to the variables.
-constexpr std::uint64_t kSlotExtra = 128 * 1024;
+constexpr std::uint64_t kSlotExtra = 128ULL * 1024;
 
 struct Pipe {
   pyhost::UniqueFd read;
@@ -66,6 +66,7 @@ std::error_code open_ends(const PoolSettings& pool, WorkerEnds& ends) {
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
   for (std::string& text : texts) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   return pointers;

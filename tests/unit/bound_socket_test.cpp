@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <vector>
 
 namespace {
 
@@ -58,12 +59,18 @@ std::string refusal(const Settings& settings) {
   }
 }
 
-bool answers(const std::string& path) {
+// Empty when nobody takes the connection at once.
+pyhost::UniqueFd connected_to(const std::string& path) {
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
   std::ranges::copy(path, name.sun_path);
-  const pyhost::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM, 0));
-  return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0;
+  pyhost::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0));
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) fd.reset();
+  return fd;
+}
+
+bool answers(const std::string& path) {
+  return static_cast<bool>(connected_to(path));
 }
 
 TEST_CASE("listener: a Unix socket answers with the permissions asked for", "[master]") {
@@ -114,6 +121,20 @@ TEST_CASE("listener: a live socket is refused and stays", "[master]") {
         "cannot bind unix:" + path +
             ": Address already in use (option \"fastcgi\"); another process answers there");
   CHECK(answers(path));
+}
+
+TEST_CASE("listener: a live socket whose queue is full is refused", "[master]") {
+  const Directory directory;
+  const std::string path = directory / "app.sock";
+  Settings settings = listening_on("unix:" + path);
+  settings.backlog = 1;
+  const auto sockets = bind_all(settings);
+  std::vector<pyhost::UniqueFd> waiting;
+  do {
+    waiting.push_back(connected_to(path));
+  } while (waiting.back() && waiting.size() < 100);
+  REQUIRE_FALSE(waiting.back());
+  CHECK(refusal(settings).find("Address already in use") != std::string::npos);
 }
 
 TEST_CASE("listener: a file that is no socket is refused and stays", "[master]") {

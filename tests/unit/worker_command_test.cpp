@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,9 @@ TEST_CASE("worker command: python comes from the worker's PATH", "[master]") {
   CHECK(make_worker_command({}, pool, {}, kEnviron.data()).program == "/usr/bin/sh");
   pool.env = {"PATH=/bin"};
   CHECK(make_worker_command({}, pool, {}, kEnviron.data()).program == "/bin/sh");
+  // What stands in PATH relative to a directory that changes is no program to run.
+  pool.env = {"PATH=" + std::filesystem::relative("/bin").string()};
+  CHECK(refusal(pool).starts_with("cannot run python \"sh\": no such program in "));
   pool.env = {"PATH=/nonexistent:."};
   CHECK(refusal(pool) ==
         "cannot run python \"sh\": no such program in /nonexistent:. (option \"python\")");
