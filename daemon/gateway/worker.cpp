@@ -18,7 +18,8 @@ Worker::Worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel, Eve
       hang_up_(*this) {
   // Slots are used from the front, so that few pages of the shared memory are ever touched.
   for (std::uint32_t slot = channel_->slots(); slot > 0; --slot) free_.push_back(slot - 1);
-  loop_.poller().add(channel_->bell_fd(), EPOLLIN, bell_);
+  // Edge-triggered: every ring is an event of its own, and the bell need not be emptied for it.
+  loop_.poller().add(channel_->bell_fd(), EPOLLIN | EPOLLET, bell_);
   loop_.poller().add(channel_->passing_fd(), EPOLLRDHUP, hang_up_);
 }
 
