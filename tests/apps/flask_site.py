@@ -32,7 +32,8 @@ def sign():
 def upload():
     file = request.files["file"]
     content = file.read()
-    return f"{file.filename} {len(content)} {hashlib.sha256(content).hexdigest()}"
+    checksum = hashlib.sha256(content).hexdigest()
+    return {"name": file.filename, "size": len(content), "sha256": checksum}
 
 
 @application.get("/download/<int:size>")
@@ -51,9 +52,9 @@ def api_sum():
     return jsonify(sum=sum(request.get_json()))
 
 
-@application.get("/user/<name>")
-def user(name):
-    return {"name": name, "query": request.args.get("q"), "url": request.path}
+@application.get("/item/<name>")
+def item(name):
+    return {"name": name, "query": request.args.get("q")}
 
 
 @application.get("/secret")

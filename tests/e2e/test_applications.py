@@ -35,6 +35,7 @@ def write(path, key="'found'"):
         ("plain.py", "plain:application"),
         ("plain.py", "plain:holder.deep"),
         ("package/module.py", "package.module:application"),
+        ("package/wsgi.py", "package.wsgi"),
         ("site.wsgi", "site.wsgi"),
         ("site.wsgi", "./site.wsgi:application"),
         ("script.py", "./script.py"),

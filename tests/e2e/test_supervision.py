@@ -91,7 +91,6 @@ def test_a_gateway_that_dies_takes_running_requests_along(start):
         visitor = daemon.gate.arrival()
         processes.kill(daemon.gateway)
         assert connection.at_end()
-    visitor.release()
     assert processes.wait_gone(visitor.pid)
     assert daemon.get("/single").status == 200
 

@@ -3,4 +3,7 @@
 import os
 import sys
 
+import pytest
+
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../e2e"))
+pytest.register_assert_rewrite("behaviour")

@@ -3,9 +3,11 @@
 import http.client
 import http.cookiejar
 import re
+import select
 import urllib.parse
 import urllib.request
 import uuid
+from socket import MSG_DONTWAIT
 
 
 class Client:
@@ -26,6 +28,24 @@ class Client:
             self.connection.request(method, path, body, headers or {}, **options)
         except (BrokenPipeError, ConnectionResetError):
             pass  # The server may answer, and close, before all is sent.
+        return self._answer()
+
+    def post_until_answered(self, path, body):
+        """Sends a body up to the moment when the answer comes, as browsers do: some servers read
+        no more of it then."""
+        self.connection.putrequest("POST", path)
+        self.connection.putheader("Content-Length", str(len(body)))
+        self.connection.endheaders()
+        rest, socket = memoryview(body), self.connection.sock
+        while rest:
+            readable, writable, _ = select.select([socket], [socket], [], 20)
+            assert readable or writable, "neither takes the body nor answers"
+            if readable:
+                break
+            rest = rest[socket.send(rest[:65536], MSG_DONTWAIT) :]
+        return self._answer()
+
+    def _answer(self):
         answer = self.connection.getresponse()
         answer.body = answer.read()
         return answer

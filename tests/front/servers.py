@@ -132,7 +132,6 @@ CADDY = """
 {
     admin off
     auto_https off
-    persist_config off
 }
 http://:{port} {
     bind 127.0.0.1

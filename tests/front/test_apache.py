@@ -39,26 +39,30 @@ class TestScgi(FrontBehaviour):
         return servers.apache(proxy("scgi", root, mounted, "flushpackets=on"))
 
 
-class TestFastcgiPathInfo(PathBehaviour):
-    """Apache splits the path itself, and decodes it."""
+class SplitByApache(PathBehaviour):
+    """With proxy-fcgi-pathinfo or proxy-scgi-pathinfo Apache splits the path itself. For /app it
+    sends a PATH_INFO of "/" then."""
 
-    @staticmethod
-    def serve(root, mounted):
-        split = "SetEnvIf Request_URI . proxy-fcgi-pathinfo=unescape\n"
-        return servers.apache(split + proxy("fastcgi", root, mounted))
+    bare_mount = "/"
+    scheme = "fastcgi"
+    variable = ""
 
-
-class TestFastcgiEncodedPathInfo(PathBehaviour):
-    """Likewise, and leaves the escapes in PATH_INFO."""
-
-    @staticmethod
-    def serve(root, mounted):
-        split = "SetEnvIf Request_URI . proxy-fcgi-pathinfo=1\n"
-        return servers.apache(split + proxy("fastcgi", root, mounted))
+    @classmethod
+    def serve(cls, root, mounted):
+        split = f"SetEnvIf Request_URI . {cls.variable}\n"
+        return servers.apache(split + proxy(cls.scheme, root, mounted))
 
 
-class TestScgiPathInfo(PathBehaviour):
-    @staticmethod
-    def serve(root, mounted):
-        split = "SetEnvIf Request_URI . proxy-scgi-pathinfo=1\n"
-        return servers.apache(split + proxy("scgi", root, mounted))
+class TestFastcgiDecodedPathInfo(SplitByApache):
+    variable = "proxy-fcgi-pathinfo=unescape"
+
+
+class TestFastcgiEncodedPathInfo(SplitByApache):
+    """The escapes stay in PATH_INFO."""
+
+    variable = "proxy-fcgi-pathinfo=1"
+
+
+class TestScgiEncodedPathInfo(SplitByApache):
+    scheme = "scgi"
+    variable = "proxy-scgi-pathinfo=1"

@@ -26,6 +26,7 @@ class Gate:
         self._listener.bind(self.path)
         os.chmod(self.path, 0o777)
         self._listener.listen(128)
+        self._visitors = []  # Whoever is forgotten must not go on.
 
     def arrival(self, deadline=10):
         """The next application that arrives; fails when none does in time."""
@@ -33,7 +34,9 @@ class Gate:
         connection = self._listener.accept()[0]
         connection.settimeout(deadline)
         name, pid, thread = connection.makefile().readline().split()
-        return Visitor(connection, name, int(pid), int(thread))
+        visitor = Visitor(connection, name, int(pid), int(thread))
+        self._visitors.append(visitor)
+        return visitor
 
     def nobody_waits(self):
         """True when no application has arrived since the last one was let in."""
@@ -46,3 +49,4 @@ class Gate:
 
     def close(self):
         self._listener.close()
+        self._visitors.clear()
