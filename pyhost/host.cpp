@@ -25,7 +25,8 @@ void run_signal_handlers(const ModuleState& state) {
 }
 
 // Waits detached until there is probably a request. The main thread comes back after each signal,
-// too. False: the worker is to end.
+// too; one that arrives in the instant before it falls asleep has its handler run at the next
+// awakening. False: the worker is to end.
 bool wait_for_work(Intake& intake, bool is_main) {
   const Detach detach;
   do {

@@ -255,12 +255,16 @@ bool Worker::read_log() {
   return true;
 }
 
-std::string Worker::wait_log(std::string_view text) {
-  const auto deadline = Clock::now() + kPatience;
+bool Worker::logs_within(std::string_view text, std::chrono::milliseconds span) {
+  const auto deadline = Clock::now() + span;
   while (log_text_.find(text) == std::string::npos) {
-    const bool more = wait_readable(log_.get(), deadline) && read_log();
-    if (!more) REQUIRE(log_text_ == text);  // so that both are shown
+    if (!wait_readable(log_.get(), deadline) || !read_log()) return false;
   }
+  return true;
+}
+
+std::string Worker::wait_log(std::string_view text) {
+  if (!logs_within(text, kPatience)) REQUIRE(log_text_ == text);  // so that both are shown
   return log_text_;
 }
 

@@ -6,6 +6,7 @@
 #include "pyhost/channel.h"
 #include "pyhost/unique_fd.h"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -74,6 +75,8 @@ class Worker {
   // --- the log, as raw lines ---------------------------------------------------------------------
   // Waits until `text` is in it and returns all of it.
   std::string wait_log(std::string_view text);
+  // Waits for `text`, but no longer than this.
+  bool logs_within(std::string_view text, std::chrono::milliseconds span);
   // The exit status of a worker that ends by itself, or 128 + signal.
   int wait_exit();
   // Tells it that there are no more requests.
