@@ -132,6 +132,36 @@ TEST_CASE("slot: a revoked request is never taken, its next one is", "[channel]"
   CHECK(!ends.gateway->revoke(0));
 }
 
+TEST_CASE("slot: a revoked request leaves no place in the queue to its next one", "[channel]") {
+  Ends ends(kSmall);
+  Intake intake(*ends.worker);
+  submit(*ends.gateway, 0, "revoked");
+  CHECK(ends.gateway->revoke(0));
+  submit(*ends.gateway, 1, "first");
+  submit(*ends.gateway, 0, "second");
+  for (const std::string_view params : {"first", "second"}) {
+    const auto request = intake.try_take();
+    REQUIRE(request);
+    CHECK(request->params == params);
+  }
+}
+
+TEST_CASE("slot: an abort is over with its request", "[channel]") {
+  Ends ends(kSmall);
+  Intake intake(*ends.worker);
+  submit(*ends.gateway, 0, "");
+  REQUIRE(intake.try_take());
+  CHECK(!ends.worker->aborted(0));
+  ends.gateway->abort(0);
+  CHECK(ends.worker->aborted(0));
+  ends.worker->wait_body(0);
+  ends.worker->finish(0);
+  ends.gateway->release(0);
+  submit(*ends.gateway, 0, "");
+  REQUIRE(intake.try_take());
+  CHECK(!ends.worker->aborted(0));
+}
+
 TEST_CASE("slot: requests are taken in the order of their submission", "[channel]") {
   Ends ends({3, 1000, 256, 256});
   Intake intake(*ends.worker);

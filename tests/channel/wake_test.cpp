@@ -126,7 +126,9 @@ TEST_CASE("wake: a gate that was taken for nobody is open again", "[channel]") {
   Ends ends({1, 64, 256, 256});
   Gate& gate = ends.memory->board().gate;
   gate.begin_sleep();  // counted, and not asleep: it has found work by itself
+  const std::uint32_t calls = gate.calls();
   CHECK(!gate.call_one());
+  CHECK(gate.calls() != calls);  // so that nobody falls asleep who looked before
   CHECK(!gate.call_one());
   gate.arrive();
   CHECK(gate.call_one());
@@ -237,6 +239,26 @@ TEST_CASE("wake: a byte that comes just as its reader falls asleep", "[channel]"
     while (ends.memory->control(0).body_head.load() != sent) REQUIRE(!deadline.passed());
     for (std::uint32_t spin = random.below(200); spin > 0; --spin) ends.gateway->phase(0);
   }
+}
+
+TEST_CASE("wake: who waits for room has shown all that fills the ring", "[channel]") {
+  Ends ends({1, 64, 256, 256});
+  const std::string bytes = pattern(1000);
+  const Crew crew(ends, 1, [&](const TakenRequest& request) {
+    for (std::string_view left = bytes; !left.empty() && !ends.worker->aborted(0);) {
+      left.remove_prefix(ends.worker->write(0, BlockType::body, left));
+      ends.worker->wait_room(0);
+    }
+    end_answer(*ends.worker, request.slot);
+  });
+  submit(*ends.gateway, 0, "");
+  Answer answer;
+  GatewayEnd::ReadySet ready;
+  while (!answer.end) {
+    REQUIRE(wait_ready(*ends.gateway, ready, soon()));
+    answer.read(*ends.gateway, 0);
+  }
+  CHECK(answer.body == bytes);
 }
 
 TEST_CASE("wake: abort ends the waits of a running request", "[channel]") {
