@@ -59,8 +59,9 @@ void Connection::read() {
     last_read_ = loop().now();
     const auto size = static_cast<std::size_t>(count);
     if (!lingering_) on_bytes({buffer.data(), size});
-    if (size < buffer.size()) return;
+    if (size < buffer.size()) break;
   }
+  update_deadline();
 }
 
 void Connection::on_eof(bool whole_connection) {

@@ -13,6 +13,8 @@ namespace pycgid {
 namespace {
 
 constexpr unsigned kRetryAfterSeconds = 5;
+// Fits into every request area, beside the largest params (worker_spawn.cpp).
+constexpr std::uint64_t kInlinedFilterBody = 64 * 1024;
 
 std::string quoted_uri(const CgiRequest& request) {
   std::string text(request.method());
@@ -57,6 +59,8 @@ void Exchange::add_param(std::string_view name, std::string_view value) {
 void Exchange::params_ended() {
   last_input_ = context_.loop.now();
   input_ = Input::body;
+  if (role_ == Role::authorizer) request_.add("FCGI_ROLE", "AUTHORIZER");
+  if (role_ == Role::filter) request_.add("FCGI_ROLE", "FILTER");
   const RequestRules rules{context_.pool.mount, context_.pool.path_info_from_front};
   if (const auto refusal = request_.finish(rules)) return refuse(refusal->status, refusal->reason);
   if (request_.is_head()) reply_.drop_body();
@@ -98,7 +102,7 @@ void Exchange::body(std::string_view bytes) {
     bytes.remove_prefix(worker_->channel().write_body(slot_, bytes));
   }
   if (!bytes.empty()) return store_body(bytes);
-  if (length && received_ == *length && role_ == Role::responder) body_ended();
+  if (length && received_ == *length && role_ == Role::responder) body_complete();
 }
 
 void Exchange::store_body(std::string_view bytes) {
@@ -108,11 +112,16 @@ void Exchange::store_body(std::string_view bytes) {
                            "\": " + error.message() + " (option \"temp-dir\")");
   }
   const auto length = request_.content_length();
-  if (length && received_ == *length && role_ == Role::responder) body_ended();
+  if (length && received_ == *length && role_ == Role::responder) body_complete();
 }
 
 void Exchange::body_ended() {
   last_input_ = context_.loop.now();
+  stream_ended_ = true;
+  body_complete();
+}
+
+void Exchange::body_complete() {
   if (input_ == Input::ended || !expects_body()) return;
   const auto length = request_.content_length();
   body_whole_ = !length || received_ == *length;
@@ -149,12 +158,14 @@ void Exchange::data_ended() {
   dispatch();
 }
 
-// A Filter's application finds STDIN and, behind it, DATA in one body; pycgid.data_at tells the
-// worker where the second begins.
+// A Filter's worker finds STDIN and, behind it, DATA in one body, which it reads from both places
+// at once: inlined or a file, never the ring. pycgid.data_at tells where the second begins.
 bool Exchange::merge_filter_data() {
-  request_.add("pycgid.data_at", std::to_string(body_.size()));
+  data_at_ = body_.size();
+  const bool fits = body_.size() + data_.size() <= kInlinedFilterBody;
   if (data_.in_memory()) {
-    return !body_.append(data_.memory(), context_.pool.body_buffer, context_.settings.temp_dir);
+    const std::uint64_t limit = fits ? kInlinedFilterBody : 0;
+    return !body_.append(data_.memory(), limit, context_.settings.temp_dir);
   }
   std::array<char, 64 * 1024> chunk;
   for (off_t at = 0;;) {
@@ -221,7 +232,7 @@ bool Exchange::submit(Worker& worker, std::uint32_t slot) {
   }
   const std::span<char> area = channel.request_area(slot);
   pyhost::ParamsWriter params(area);
-  if (!request_.write(params) || !params.add("pycgid.request_id", id_)) {
+  if (!write_params(params)) {
     dispatched_ = false;
     refuse(431, "its variables don't fit (option \"max-params\")");
     return false;
@@ -236,6 +247,11 @@ bool Exchange::submit(Worker& worker, std::uint32_t slot) {
   channel.submit(slot, head);
   if (through_ring_) feed_body();
   return true;
+}
+
+bool Exchange::write_params(pyhost::ParamsWriter& params) const {
+  if (!request_.write(params) || !params.add("pycgid.request_id", id_)) return false;
+  return role_ != Role::filter || params.add("pycgid.data_at", std::to_string(data_at_));
 }
 
 // False: the body goes through the ring.

@@ -69,6 +69,9 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   void room_made();
 
   Input input() const { return input_; }
+  // The front has ended the body's stream; input() may say `ended` before, when CONTENT_LENGTH is
+  // reached.
+  bool stream_ended() const { return stream_ended_; }
   Clock::time_point last_input() const { return last_input_; }
 
   // --- from Dispatcher and Worker -----------------------------------------------------------
@@ -93,12 +96,14 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   void on_timer() override;
   bool input_matters() const { return !dispatched_ || streaming_; }
   bool expects_body() const;
+  void body_complete();
   void store_body(std::string_view bytes);
   void store_data(std::string_view bytes);
   void dispatch();
   void feed_body();
   std::size_t feed_from_store();
   bool merge_filter_data();
+  bool write_params(pyhost::ParamsWriter& params) const;
   bool place_body(pyhost::GatewayEnd& channel, pyhost::RequestHead& head);
   void answer_error(int status, unsigned retry_after);
   void detach_worker();
@@ -112,12 +117,14 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   Reply reply_;
   std::string id_;
   std::uint64_t received_ = 0;  // bytes of the body
+  std::uint64_t data_at_ = 0;   // where DATA begins in a Filter's body
   std::uint64_t fed_ = 0;       // bytes of body_ that are in the worker's ring
   Worker* worker_ = nullptr;
   std::uint32_t slot_ = 0;
   std::uint16_t fcgi_id_ = 0;
   Role role_ = Role::responder;
   Input input_ = Input::params;
+  bool stream_ended_ = false;
   bool streaming_ = false;   // the application runs while the body comes
   bool dispatched_ = false;  // handed to the dispatcher
   bool through_ring_ = false;

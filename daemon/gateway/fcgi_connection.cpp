@@ -113,7 +113,7 @@ Exchange* FcgiConnection::find(std::uint16_t request_id) {
 
 void FcgiConnection::ended(Exchange& exchange) {
   // What the front still sends of this request is swallowed by the decoder.
-  if (exchange.input() != Exchange::Input::ended) input_used_up_ = false;
+  if (!exchange.stream_ended()) input_used_up_ = false;
   decoder_.end(exchange.fcgi_id());
   remove_exchange(exchange);
   output_added();

@@ -260,7 +260,9 @@ void Gateway::resume_accepting() {
 // What has been connected before is still served, also from the backlog.
 void Gateway::finish() {
   if (finishing_) return;
-  for (const auto& acceptor : acceptors_) acceptor->accept_backlog();
+  for (const auto& acceptor : acceptors_) {
+    if (opened_.at(acceptor->listener().pool)) acceptor->accept_backlog();
+  }
   finishing_ = true;
   acceptors_.clear();
   for (Connection& connection : connections_) connection.close_if_idle();
