@@ -36,9 +36,9 @@ std::size_t hash(std::string_view name) {
 }
 
 // `text` is one of ours: a latin-1 str.
-bool equal(const PyRef& text, std::string_view bytes) {
-  return static_cast<std::size_t>(PyUnicode_GET_LENGTH(text.get())) == bytes.size() &&
-         std::memcmp(PyUnicode_1BYTE_DATA(text.get()), bytes.data(), bytes.size()) == 0;
+std::string_view view(const PyRef& text) {
+  return {reinterpret_cast<const char*>(PyUnicode_1BYTE_DATA(text.get())),
+          static_cast<std::size_t>(PyUnicode_GET_LENGTH(text.get()))};
 }
 
 PyRef decode(std::string_view bytes) {
@@ -72,18 +72,24 @@ PyRef EnvironBuilder::build(std::string_view params) {
   return environ;
 }
 
+std::string_view EnvironBuilder::value(std::string_view name) {
+  const Entry* entry = find(name);
+  if (entry == nullptr || entry->request != request_ || view(entry->name) != name) return {};
+  return view(entry->value);
+}
+
 bool EnvironBuilder::add(std::string_view name, std::string_view value) {
   Entry* entry = find(name);
   if (entry == nullptr) {
     others_.emplace_back(decode(name), decode(value));
     return others_.back().first && others_.back().second;
   }
-  if (!entry->name || !equal(entry->name, name)) {
+  if (!entry->name || view(entry->name) != name) {
     if (!rename(*entry, name)) return false;
   }
   if (entry->request != request_) ++present_;
   entry->request = request_;
-  if (entry->value && equal(entry->value, value)) return true;
+  if (entry->value && view(entry->value) == value) return true;
   PyRef text = decode(value);
   if (!text || PyDict_SetItem(template_.get(), entry->name.get(), text.get()) < 0) return false;
   if (!entry->value) ++in_template_;
@@ -100,7 +106,7 @@ EnvironBuilder::Entry* EnvironBuilder::find(std::string_view name) {
   for (std::size_t i = 0; i < kProbes; ++i) {
     Entry& entry = entries_[(home + i) % kEntries];
     if (!entry.name) return spare != nullptr ? spare : &entry;
-    if (equal(entry.name, name)) return &entry;
+    if (view(entry.name) == name) return &entry;
     if (spare == nullptr && entry.request != request_) spare = &entry;
   }
   return spare;

@@ -26,6 +26,9 @@ class EnvironBuilder {
   // latin-1; an empty reference with an exception set when memory is short.
   PyRef build(std::string_view params);
 
+  // A variable of the request that was built last, or an empty view. Valid until the next one.
+  std::string_view value(std::string_view name);
+
  private:
   struct Entry {
     PyRef name;                 // a str; empty: the entry is free

@@ -11,6 +11,7 @@
 #include <array>
 #include <string>
 #include <unistd.h>
+#include <utility>
 
 namespace pyhost {
 namespace {
@@ -43,21 +44,24 @@ void flush_detached(LogStream stream) {
 }  // namespace
 
 void RequestRunner::run(const TakenRequest& request) {
-  const LogRequest marked(find_param(request.params, "pycgid.request_id"));
+  PyRef environ = environs_.build(request.params);
+  const LogRequest marked(environs_.value("pycgid.request_id"));
   response_.begin(request.slot);
-  serve(request);
+  serve(request, std::move(environ));
   flush_detached(LogStream::out);
   flush_detached(LogStream::err);
   leave_if_forked();
   worker_.finish(request.slot);
 }
 
-void RequestRunner::serve(const TakenRequest& request) {
+void RequestRunner::serve(const TakenRequest& request, PyRef environ) {
   const PyRef input = make_input(state_, worker_, request);
   const PyRef start_response = make_start_response(state_, response_);
   PyRef iterable;
   Progress progress = Progress::failed;
-  if (input && start_response) iterable = call(request, input.get(), start_response.get());
+  if (environ && input && start_response) {
+    iterable = call(std::move(environ), input.get(), start_response.get());
+  }
   leave_if_forked();
   if (iterable) progress = finish_head(send(request, iterable.get()));
   if (progress != Progress::complete) report(request, progress, input.get());
@@ -68,9 +72,9 @@ void RequestRunner::serve(const TakenRequest& request) {
   if (input) close_input(input.get());
 }
 
-PyRef RequestRunner::call(const TakenRequest& request, PyObject* input, PyObject* start_response) {
-  const PyRef environ = environs_.build(request.params);
-  if (!environ || PyDict_SetItem(environ.get(), state_.str_wsgi_input, input) < 0) return {};
+// The application alone decides how long its environ lives.
+PyRef RequestRunner::call(PyRef environ, PyObject* input, PyObject* start_response) {
+  if (PyDict_SetItem(environ.get(), state_.str_wsgi_input, input) < 0) return {};
   // The element before the first is the callee's to write to (PEP 590).
   std::array<PyObject*, 3> arguments = {nullptr, environ.get(), start_response};
   return PyRef::steal(PyObject_Vectorcall(application_, arguments.data() + 1,

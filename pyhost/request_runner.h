@@ -27,8 +27,8 @@ class RequestRunner {
   // How sending goes on. `failed` has an exception set.
   enum class Progress { more, complete, gone, failed };
 
-  void serve(const TakenRequest& request);
-  PyRef call(const TakenRequest& request, PyObject* input, PyObject* start_response);
+  void serve(const TakenRequest& request, PyRef environ);
+  PyRef call(PyRef environ, PyObject* input, PyObject* start_response);
   Progress send(const TakenRequest& request, PyObject* iterable);
   Progress send_file(PyObject* iterable);
   Progress send_blocks(const TakenRequest& request, PyObject* iterable);
