@@ -7,6 +7,8 @@
 #include <bit>
 #include <cstring>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -299,6 +301,26 @@ TEST_CASE("wake: stop reaches threads that sleep", "[channel]") {
       REQUIRE(eventually([&] { return ends.memory->board().gate.anyone_sleeps(); }));
     }
   }
+}
+
+TEST_CASE("wake: a signal ends a sleep, and does not close the gate", "[channel]") {
+  struct sigaction action {};
+  action.sa_handler = [](int) {};
+  REQUIRE(::sigaction(SIGUSR1, &action, nullptr) == 0);
+  Ends ends({1, 64, 256, 256});
+  std::atomic<bool> returned{false};
+  std::thread sleeper([&] { returned = Intake(*ends.worker).park(); });
+  // Again and again: the first one may come before the thread sleeps.
+  const bool woken = eventually([&] {
+    ::pthread_kill(sleeper.native_handle(), SIGUSR1);
+    return returned.load();
+  });
+  ends.gateway->stop();
+  sleeper.join();
+  CHECK(woken);
+  Gate& gate = ends.memory->board().gate;
+  gate.begin_sleep();
+  CHECK(!gate.call_one());  // with the gate taken it would say that somebody is on the way
 }
 
 TEST_CASE("wake: the bell rings only for a gateway that sleeps, and once", "[channel]") {
