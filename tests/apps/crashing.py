@@ -1,6 +1,5 @@
 """An application that dies in several ways, and a healthy part that tells its process."""
 
-import ctypes
 import os
 import signal
 
@@ -20,8 +19,8 @@ def killed(*_):
 
 
 @application.plain
-def segmentation_fault(*_):
-    ctypes.string_at(0)
+def aborts(*_):
+    os.abort()
 
 
 @application.plain

@@ -98,6 +98,7 @@ class Daemon:
         if self._reader is None:
             return
         try:
+            self.gate.close()  # Applications that still wait there go on.
             if self.process.poll() is None:
                 self.signal(signal.SIGTERM)
             status = self.process.wait(deadline)

@@ -16,6 +16,10 @@ class Visitor:
     def release(self):
         """Lets it go on."""
         self._connection.sendall(b"!")
+        self.forget()
+
+    def forget(self):
+        """Waits for it no longer."""
         self._connection.close()
 
 
@@ -49,4 +53,5 @@ class Gate:
 
     def close(self):
         self._listener.close()
-        self._visitors.clear()
+        for visitor in self._visitors:
+            visitor.forget()
