@@ -113,6 +113,15 @@ TEST_CASE("abort: W17: iteration stops, close() runs, nothing is an error", "[py
   CHECK(worker.ask({.path = "/one"}).body == "one block");
 }
 
+TEST_CASE("abort: W17: in the middle of a large block", "[pyhost]") {
+  Worker worker;
+  const auto slot = worker.submit({.path = "/large", .variables = {{"QUERY_STRING", "8"}}});
+  worker.wait(slot, [](const Answer& answer) { return answer.body.size() > 1 << 20; });
+  worker.gateway().abort(slot);
+  worker.wait_done_unread(slot);
+  worker.wait_log("GET /large: the client is gone\n");
+}
+
 TEST_CASE("abort: W17: write() raises, and that is no error either", "[pyhost]") {
   Worker worker;
   const auto slot = worker.submit({.path = "/endless_write"});

@@ -200,11 +200,13 @@ TEST_CASE("blocks: W13: less than the Content-Length is left to the gateway to s
 
 TEST_CASE("blocks: the answer ends with the last byte of the Content-Length", "[pyhost]") {
   Worker worker;
-  const auto slot = worker.submit({.path = "/closes", .mode = BodyMode::ring});
+  const auto slot = worker.submit({.path = "/declared_and_more", .mode = BodyMode::ring});
   const Answer answer = worker.wait(slot, [](const Answer& so_far) { return so_far.ended; });
   CHECK(answer.body == "all");
+  worker.gateway().write_body(slot, "what follows\n");
   worker.gateway().end_body(slot, true);
   worker.finish(slot);
+  worker.wait_log("then b'what follows\\n'\n");
 }
 
 TEST_CASE("blocks: W15: write() sends at once and goes before the iterable", "[pyhost]") {
