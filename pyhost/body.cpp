@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace pyhost {
@@ -21,6 +22,21 @@ Body::Body(WorkerEnd& worker, const TakenRequest& request)
   if (source_ == BodyMode::inlined) source_ = BodyMode::none;
   // Received even if nobody reads it: the next request's descriptor waits behind it.
   if (source_ == BodyMode::file) file_ = worker_.receive_file(slot_);
+}
+
+Body::Body(Body& front, std::uint64_t at)
+    : worker_(front.worker_),
+      window_(front.window_.substr(std::min<std::uint64_t>(at, front.window_.size()))),
+      source_(front.source_),
+      slot_(front.slot_),
+      offset_(at),
+      length_(front.length_) {
+  front.window_.remove_suffix(window_.size());
+  front.length_ = at;
+  // Without a descriptor (EMFILE) reading fails as it does for any unreadable file.
+  if (source_ == BodyMode::file) {
+    file_.reset(::fcntl(front.file_.get(), F_DUPFD_CLOEXEC, 0));
+  }
 }
 
 std::uint64_t Body::expected() const {

@@ -25,6 +25,10 @@ class Body {
   // `worker` outlives the body; so do the views of `request`, until close().
   Body(WorkerEnd& worker, const TakenRequest& request);
 
+  // The second stream of a Filter (FastCGI 1.0 section 6.4), which stands in one body behind the
+  // first: `front` keeps the bytes before `at`, this one has the others. Not for a ring.
+  Body(Body& front, std::uint64_t at);
+
   // Held around every other call: an application may read in a thread of its own, and that thread
   // must not reach into the next request when this one ends.
   std::mutex& mutex() { return mutex_; }

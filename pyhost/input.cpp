@@ -208,6 +208,13 @@ PyRef make_input(const ModuleState& state, WorkerEnd& worker, const TakenRequest
   return PyRef::steal(reinterpret_cast<PyObject*>(object));
 }
 
+PyRef make_filter_data(const ModuleState& state, PyObject* input, std::uint64_t at) {
+  auto* object = PyObject_New(InputObject, state.input_type);
+  if (object == nullptr) return {};
+  new (&object->body) Body(body_of(input), at);
+  return PyRef::steal(reinterpret_cast<PyObject*>(object));
+}
+
 bool input_broken(PyObject* input) {
   Body& body = body_of(input);
   const BodyLock lock(body);

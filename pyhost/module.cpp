@@ -52,7 +52,9 @@ int execute(PyObject* module) {
                     intern("close", state.str_close) && intern("file", state.str_file) &&
                     intern("fileno", state.str_fileno) && intern("raw", state.str_raw) &&
                     intern("read", state.str_read) && intern("tell", state.str_tell) &&
-                    intern("wsgi.input", state.str_wsgi_input);
+                    intern("wsgi.input", state.str_wsgi_input) &&
+                    intern("pycgid.data", state.str_data) &&
+                    intern("pycgid.data_at", state.str_data_at);
   return made && PyModule_AddType(module, state.file_wrapper_type) == 0 ? 0 : -1;
 }
 
@@ -82,6 +84,8 @@ int clear(PyObject* module) {
   Py_CLEAR(state.str_read);
   Py_CLEAR(state.str_tell);
   Py_CLEAR(state.str_wsgi_input);
+  Py_CLEAR(state.str_data);
+  Py_CLEAR(state.str_data_at);
   return 0;
 }
 

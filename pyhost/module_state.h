@@ -16,6 +16,8 @@ struct ModuleState {
   PyObject* format_exception;  // traceback.format_exception
 
   PyObject* str_close;
+  PyObject* str_data;
+  PyObject* str_data_at;
   PyObject* str_fileno;
   PyObject* str_file;
   PyObject* str_raw;

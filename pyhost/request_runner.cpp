@@ -9,6 +9,7 @@
 #include "pyhost/start_response.h"
 
 #include <array>
+#include <charconv>
 #include <string>
 #include <unistd.h>
 #include <utility>
@@ -57,9 +58,11 @@ void RequestRunner::run(const TakenRequest& request) {
 void RequestRunner::serve(const TakenRequest& request, PyRef environ) {
   const PyRef input = make_input(state_, worker_, request);
   const PyRef start_response = make_start_response(state_, response_);
+  PyRef filter_data;
+  if (environ && input) filter_data = add_filter_data(environ.get(), input.get());
   PyRef iterable;
   Progress progress = Progress::failed;
-  if (environ && input && start_response) {
+  if (environ && input && start_response && !PyErr_Occurred()) {
     iterable = call(std::move(environ), input.get(), start_response.get());
   }
   leave_if_forked();
@@ -70,6 +73,20 @@ void RequestRunner::serve(const TakenRequest& request, PyRef environ) {
   if (iterable) close(request, iterable.get());
   if (start_response) close_start_response(start_response.get());
   if (input) close_input(input.get());
+  if (filter_data) close_input(filter_data.get());
+}
+
+// The gateway puts a Filter's DATA behind its STDIN and tells where it begins; other roles have
+// none.
+PyRef RequestRunner::add_filter_data(PyObject* environ, PyObject* input) {
+  const std::string_view text = environs_.value("pycgid.data_at");
+  if (text.empty()) return {};
+  std::uint64_t at = 0;
+  std::from_chars(text.data(), text.data() + text.size(), at);
+  PyRef data = make_filter_data(state_, input, at);
+  if (!data || PyDict_SetItem(environ, state_.str_data, data.get()) < 0) return {};
+  if (PyDict_DelItem(environ, state_.str_data_at) < 0) return {};
+  return data;
 }
 
 // The application alone decides how long its environ lives.

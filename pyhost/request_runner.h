@@ -28,6 +28,7 @@ class RequestRunner {
   enum class Progress { more, complete, gone, failed };
 
   void serve(const TakenRequest& request, PyRef environ);
+  PyRef add_filter_data(PyObject* environ, PyObject* input);
   PyRef call(PyRef environ, PyObject* input, PyObject* start_response);
   Progress send(const TakenRequest& request, PyObject* iterable);
   Progress send_file(PyObject* iterable);
