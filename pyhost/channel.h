@@ -235,7 +235,8 @@ class WorkerEnd {
 // nothing.
 class Intake {
  public:
-  explicit Intake(WorkerEnd& worker) : worker_(worker) {}
+  // The earlier an Intake is made, the sooner it is woken.
+  explicit Intake(WorkerEnd& worker);
 
   // Takes the oldest queued request, without blocking. If more are queued and nobody is at the
   // gate, wakes another thread.
@@ -250,6 +251,7 @@ class Intake {
 
  private:
   WorkerEnd& worker_;
+  std::uint32_t seat_;
   bool at_gate_ = false;
 };
 

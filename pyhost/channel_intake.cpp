@@ -2,6 +2,8 @@
 #include "pyhost/channel.h"
 #include "pyhost/internal/channel_worker_state.h"
 
+#include <algorithm>
+
 namespace pyhost {
 
 std::optional<std::uint32_t> WorkerEnd::State::pop() {
@@ -50,6 +52,10 @@ void WorkerEnd::State::wake_another() {
   }
 }
 
+Intake::Intake(WorkerEnd& worker)
+    : worker_(worker),
+      seat_(1U << std::min(worker.state_->intakes.fetch_add(1, std::memory_order_relaxed), 31U)) {}
+
 std::optional<TakenRequest> Intake::try_take() {
   WorkerEnd::State& state = *worker_.state_;
   if (state.closed.load(std::memory_order_relaxed)) return std::nullopt;
@@ -70,15 +76,15 @@ bool Intake::work_waits() const {
 bool Intake::park() {
   WorkerEnd::State& state = *worker_.state_;
   Gate& gate = state.map.board().gate;
-  gate.begin_sleep();
+  gate.begin_sleep(seat_);
   if (at_gate_) gate.leave();
 
   // A thread that a signal woke may run a handler for long; it is not on its way to the queue.
   const std::uint32_t calls = gate.calls();
-  at_gate_ =
-      state.work_waits() || state.stopping() || gate.futex_sleep(calls) != FutexWait::interrupted;
+  at_gate_ = state.work_waits() || state.stopping() ||
+             gate.futex_sleep(calls, seat_) != FutexWait::interrupted;
   if (at_gate_) gate.arrive();
-  gate.end_sleep();
+  gate.end_sleep(seat_);
 
   const bool over = state.closed.load() || (state.stopping() && !state.work_waits());
   if (!over) return true;

@@ -17,20 +17,22 @@ static_assert(Word::is_always_lock_free && sizeof(Word) == sizeof(std::uint32_t)
 
 enum class FutexWait { woken, changed, interrupted };
 
-// Sleeps while `word` is `seen`, until somebody wakes it. `changed`: it was not `seen` any more.
-inline FutexWait futex_wait(Word& word, std::uint32_t seen) {
-  if (::syscall(SYS_futex, &word, FUTEX_WAIT, seen, nullptr, nullptr, 0) == 0) {
+inline constexpr int kAllSleepers = INT_MAX;
+inline constexpr std::uint32_t kAnySeat = FUTEX_BITSET_MATCH_ANY;
+
+// Sleeps while `word` is `seen`, until somebody wakes it, or one of `seats`, which are bits.
+// `changed`: it was not `seen` any more.
+inline FutexWait futex_wait(Word& word, std::uint32_t seen, std::uint32_t seats = kAnySeat) {
+  if (::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, seen, nullptr, nullptr, seats) == 0) {
     return FutexWait::woken;
   }
   return errno == EINTR ? FutexWait::interrupted : FutexWait::changed;
 }
 
-// Wakes up to `count` sleepers and returns how many there were.
-inline long futex_wake(Word& word, int count) {
-  const long woken = ::syscall(SYS_futex, &word, FUTEX_WAKE, count, nullptr, nullptr, 0);
+// Wakes up to `count` sleepers in one of `seats` and returns how many there were.
+inline long futex_wake(Word& word, int count, std::uint32_t seats = kAnySeat) {
+  const long woken = ::syscall(SYS_futex, &word, FUTEX_WAKE_BITSET, count, nullptr, nullptr, seats);
   return woken > 0 ? woken : 0;
 }
-
-inline constexpr int kAllSleepers = INT_MAX;
 
 }  // namespace pyhost

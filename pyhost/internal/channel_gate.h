@@ -24,7 +24,7 @@ class Gate {
   bool call_one() {
     if ((word_.load() & kTaken) != 0 || (word_.fetch_or(kTaken) & kTaken) != 0) return true;
     word_.fetch_add(kOneCall);
-    if (futex_wake(word_, 1) > 0) return true;
+    if (wake_one()) return true;
     leave();
     return false;
   }
@@ -38,20 +38,39 @@ class Gate {
   void arrive() { word_.fetch_or(kTaken); }
   void leave() { word_.fetch_and(~kTaken); }
 
-  bool anyone_sleeps() const { return sleepers_.load() != 0; }
-  void begin_sleep() { sleepers_.fetch_add(1); }
-  void end_sleep() { sleepers_.fetch_sub(1); }
+  std::uint32_t sleepers() const { return sleepers_.load(); }
+  bool anyone_sleeps() const { return sleepers() != 0; }
+  // `seat` is the thread's bit; threads may share one.
+  void begin_sleep(std::uint32_t seat) {
+    sleepers_.fetch_add(1);
+    seats_.fetch_or(seat, std::memory_order_relaxed);
+  }
+  void end_sleep(std::uint32_t seat) {
+    seats_.fetch_and(~seat, std::memory_order_relaxed);
+    sleepers_.fetch_sub(1);
+  }
 
   // What futex_sleep compares with; to be read before the last look at the queue.
   std::uint32_t calls() const { return word_.load(); }
-  FutexWait futex_sleep(std::uint32_t seen_calls) { return futex_wait(word_, seen_calls); }
+  FutexWait futex_sleep(std::uint32_t seen_calls, std::uint32_t seat) {
+    return futex_wait(word_, seen_calls, seat);
+  }
 
  private:
+  // The kernel would wake who has slept longest. The lowest seat is a thread that ran a moment ago,
+  // with warm caches on a CPU that has not gone to sleep. The seats are a hint only.
+  bool wake_one() {
+    const std::uint32_t seats = seats_.load(std::memory_order_relaxed);
+    const std::uint32_t lowest = seats & (~seats + 1);
+    return (lowest != 0 && futex_wake(word_, 1, lowest) > 0) || futex_wake(word_, 1) > 0;
+  }
+
   static constexpr std::uint32_t kTaken = 1;
   static constexpr std::uint32_t kOneCall = 2;
 
   Word word_;      // bit 0: somebody is at the gate; above it: the number of calls
-  Word sleepers_;  // written by the worker alone
+  Word sleepers_;  // written by the worker alone, like `seats_`
+  Word seats_;
 };
 
 }  // namespace pyhost

@@ -74,6 +74,7 @@ struct WorkerEnd::State {
   UniqueFd passing;
   ForkGuard fork_guard{passing};
   std::atomic<bool> closed{false};  // the gateway is gone
+  std::atomic<std::uint32_t> intakes{0};
   std::vector<WorkerSlot> slots;
   std::mutex files_mutex;
   std::vector<ArrivedFile> arrived;  // guarded by files_mutex, one for each slot

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <bit>
 #include <cstring>
+#include <functional>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -122,20 +123,6 @@ TEST_CASE("wake: a request that comes just as the thread falls asleep", "[channe
     ends.gateway->release(0);
     for (std::uint32_t spin = random.below(200); spin > 0; --spin) ends.gateway->phase(0);
   }
-}
-
-TEST_CASE("wake: a gate that was taken for nobody is open again", "[channel]") {
-  Ends ends({1, 64, 256, 256});
-  Gate& gate = ends.memory->board().gate;
-  gate.begin_sleep();  // counted, and not asleep: it has found work by itself
-  const std::uint32_t calls = gate.calls();
-  CHECK(!gate.call_one());
-  CHECK(gate.calls() != calls);  // so that nobody falls asleep who looked before
-  CHECK(!gate.call_one());
-  gate.arrive();
-  CHECK(gate.call_one());
-  gate.leave();
-  CHECK(!gate.call_one());
 }
 
 // Each request keeps its thread until all are taken: somebody has to wake each of the threads.
@@ -319,7 +306,7 @@ TEST_CASE("wake: a signal ends a sleep, and does not close the gate", "[channel]
   sleeper.join();
   CHECK(woken);
   Gate& gate = ends.memory->board().gate;
-  gate.begin_sleep();
+  gate.begin_sleep(1);
   CHECK(!gate.call_one());  // with the gate taken it would say that somebody is on the way
 }
 
