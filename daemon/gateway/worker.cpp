@@ -7,6 +7,12 @@
 #include <utility>
 
 namespace pycgid {
+namespace {
+
+// A worker whose answer is dropped has been told so, and stops after a ring or two.
+constexpr std::size_t kMostDroppedAtOnce = std::size_t{64} << 20;
+
+}  // namespace
 
 Worker::Worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel, EventLoop& loop,
                WorkerOwner& owner)
@@ -132,10 +138,8 @@ void Worker::serve(std::uint32_t slot) {
   note_progress(slot);
   if (slots_[slot].exchange != nullptr) slots_[slot].exchange->ready();
   if (lost_ || !slots_[slot].busy || slots_[slot].exchange != nullptr) return;
-  if (slots_[slot].done)
-    release(slot);
-  else
-    drop_answer(slot);
+  if (slots_[slot].done) return release(slot);
+  drop_answer(slot);
 }
 
 void Worker::note_progress(std::uint32_t slot) {
@@ -148,16 +152,23 @@ void Worker::note_progress(std::uint32_t slot) {
   --active_;
 }
 
-void Worker::drop_answer(std::uint32_t slot) {
+// False, and the worker is lost: it writes and writes, and would keep the gateway busy with that.
+bool Worker::drop_answer(std::uint32_t slot) {
   pyhost::Block block;
+  std::size_t dropped = 0;
   while (channel_->peek(slot, block) == pyhost::GatewayEnd::Peek::block) {
     if (block.type == pyhost::BlockType::file) channel_->receive_file(slot);
     channel_->consume(slot, block.bytes.size());
+    dropped += block.bytes.size() + 1;
+    if (dropped < kMostDroppedAtOnce) continue;
+    violated("it goes on writing an answer that nobody wants");
+    return false;
   }
+  return true;
 }
 
 void Worker::release(std::uint32_t slot) {
-  drop_answer(slot);
+  if (!drop_answer(slot)) return;
   channel_->release(slot);
   slots_[slot] = {};
   free_.push_back(slot);

@@ -110,7 +110,7 @@ class Worker {
   };
 
   void serve(std::uint32_t slot);
-  void drop_answer(std::uint32_t slot);
+  bool drop_answer(std::uint32_t slot);
   void note_progress(std::uint32_t slot);
   void release(std::uint32_t slot);
   Exchange* forget_untaken(std::uint32_t slot);
