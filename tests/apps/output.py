@@ -1,5 +1,6 @@
 """An application that writes to everything that could be a log."""
 
+import atexit
 import logging
 import os
 import sys
@@ -9,6 +10,7 @@ from routing import Router, answer
 application = Router()
 logging.basicConfig(level=logging.INFO, format="%(levelname)s:%(name)s:%(message)s")
 print("printed at import")
+atexit.register(print, "printed at exit")
 
 
 @application.validated

@@ -32,6 +32,12 @@ def test_output_of_the_import_is_logged(daemon):
     daemon.wait_line(FROM_WORKER + "printed at import$")
 
 
+def test_output_of_the_end_is_logged(daemon):
+    assert daemon.get("/partial").status == 200
+    daemon.stop()
+    assert daemon.count(FROM_WORKER + "printed at exit$") == 1
+
+
 def request_id(daemon, path, text):
     """The request id on the line that holds the text."""
     daemon.expect(FROM_WORKER)

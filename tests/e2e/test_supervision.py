@@ -77,6 +77,7 @@ def test_a_worker_that_forks_takes_its_children_along(start, tmp_path):
 def test_a_gateway_that_dies_is_replaced(start):
     daemon = start("crashing")
     gateway = daemon.gateway
+    daemon.expect("exited with status 0")  # A worker that noticed it before the master did.
     processes.kill(gateway)
     daemon.wait_line(rf"gateway\[{gateway}\].*killed by signal 9")
     assert daemon.get("/pid").status == 200 and daemon.get_scgi("/pid").status == 200
@@ -85,7 +86,7 @@ def test_a_gateway_that_dies_is_replaced(start):
 
 def test_a_gateway_that_dies_takes_running_requests_along(start):
     daemon = start("pep3333")
-    daemon.expect("gateway", WORKER_LINES)
+    daemon.expect("gateway", WORKER_LINES, "exited with status 0")
     with daemon.connect() as connection:
         connection.send(fastcgi.request(WAITING))
         visitor = daemon.gate.arrival()

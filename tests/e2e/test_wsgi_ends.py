@@ -50,6 +50,7 @@ def test_W12_close_is_called_once(daemon, path, query, status):
 
 def test_W12_close_is_called_when_nothing_of_the_body_is_wanted(daemon):
     assert daemon.get("/length", query="10", method="HEAD").status == 200
+    daemon.wait_line("closed length")
     assert stop_and_count(daemon, "length") == 1
 
 
