@@ -64,6 +64,7 @@ class Connection : public Watched,
   void close_if_idle();
 
   bool dead() const { return dead_; }
+  Clock::time_point last_read() const { return last_read_; }
   std::uint64_t pending() const override { return output_.pending(); }
 
  protected:

@@ -6,6 +6,8 @@ namespace pycgid {
 namespace {
 
 constexpr std::size_t kMaxLiveRequests = 256;
+// Answers to GET_VALUES and the like, which no application waits for room with.
+constexpr std::uint64_t kMaxUnreadAnswers = 1 << 20;
 
 fcgi::Limits limits_of(const PoolSettings& pool) {
   return {.params = pool.max_params, .requests = kMaxLiveRequests};
@@ -39,6 +41,13 @@ void FcgiConnection::on_bytes(std::string_view bytes) {
   }
 }
 
+void FcgiConnection::answered() {
+  output_added();
+  if (pending() > context().pool.response_buffer + kMaxUnreadAnswers) {
+    fail("it does not read its answers");
+  }
+}
+
 void FcgiConnection::on_event(const fcgi::Event& event) {
   switch (event.type) {
     case fcgi::EventType::begin:
@@ -46,7 +55,7 @@ void FcgiConnection::on_event(const fcgi::Event& event) {
     case fcgi::EventType::refuse:
       fcgi::append_end_request(output(), event.request_id, 0, event.end_status);
       if (!event.keep_connection && exchanges().empty()) close_when_sent(false);
-      return output_added();
+      return answered();
     case fcgi::EventType::get_values:
       if (event.name == "FCGI_MAX_CONNS" || event.name == "FCGI_MAX_REQS") {
         return values_.add(event.name, std::to_string(context().settings.max_connections));
@@ -56,10 +65,10 @@ void FcgiConnection::on_event(const fcgi::Event& event) {
     case fcgi::EventType::get_values_end:
       values_.append_to(output());
       values_ = {};
-      return output_added();
+      return answered();
     case fcgi::EventType::unknown_type:
       fcgi::append_unknown_type(output(), event.record_type);
-      return output_added();
+      return answered();
     default:
       if (Exchange* exchange = find(event.request_id)) on_request_event(event, *exchange);
   }

@@ -18,6 +18,8 @@ class FcgiConnection final : public Connection {
   bool survives_eof() const override { return false; }
 
   void on_event(const fcgi::Event& event);
+  // Something that is not part of a response was appended.
+  void answered();
   void on_request_event(const fcgi::Event& event, Exchange& exchange);
   void begin(const fcgi::Event& event);
   void abort(Exchange& exchange);

@@ -21,6 +21,8 @@ namespace pycgid {
 namespace {
 
 constexpr Milliseconds kStarvedPause{100};
+// A connection that is not over by then is watched, also by a loop that never sleeps.
+constexpr Milliseconds kUnwatchedAtMost{5};
 constexpr Milliseconds kNoticeEvery{60'000};
 
 PeerFilter peer_filter(const Settings& settings) {
@@ -279,6 +281,9 @@ void Gateway::finish_if_done() {
 
 bool Gateway::run_turn() {
   bool busy = false;
+  while (!unwatched_.empty() && unwatched_.front().last_read() + kUnwatchedAtMost <= loop_.now()) {
+    unwatched_.front().watch();
+  }
   for (const auto& pool : pools_) busy |= pool->dispatcher.run_turn();
   busy |= !to_flush_.empty();
   flush_connections();
