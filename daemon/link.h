@@ -28,7 +28,7 @@ enum class MessageType : std::uint32_t {
   // gateway to master
   gateway_ready,    // the listeners are watched, messages are read
   worker_violated,  // worker; text: why. Kill it
-  drained           // everything that was accepted is finished
+  drained           // everything that was accepted is finished; the gateway ends after its workers
 };
 
 struct Message {

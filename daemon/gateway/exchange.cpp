@@ -71,6 +71,7 @@ void Exchange::params_ended() {
   }
   if (!expects_body()) {
     body_whole_ = true;
+    input_ = Input::ended;
     return dispatch();
   }
   if (role_ == Role::filter) return;

@@ -94,6 +94,7 @@ class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnW
   std::vector<std::unique_ptr<Pool>> pools_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::map<std::uint32_t, WorkerInfo> starting_;  // by worker: started and not yet ready
+  std::map<std::uint32_t, std::shared_ptr<WorkerOutput>> outputs_;  // of workers that live
   AllConnections connections_;
   Unwatched unwatched_;
   std::vector<Connection*> to_flush_;
@@ -101,6 +102,7 @@ class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnW
   std::vector<bool> opened_;  // by pool
   bool paused_ = false;
   bool finishing_ = false;
+  bool drained_ = false;
   Clock::time_point shortage_noted_{};
 };
 
@@ -179,6 +181,7 @@ void Gateway::add_output(Message& message) {
   if (!message.fds.empty()) {
     auto output = std::make_shared<WorkerOutput>(info.name, std::move(message.fds.front()));
     loop_.on_readable(output->fd(), [output] { return output->read(); });
+    outputs_.insert_or_assign(message.worker, std::move(output));
   }
   starting_.insert_or_assign(message.worker, std::move(info));
 }
@@ -198,6 +201,10 @@ void Gateway::add_worker(Message& message) {
 }
 
 void Gateway::worker_exited(const Message& message) {
+  if (const auto output = outputs_.find(message.worker); output != outputs_.end()) {
+    output->second->read_rest();
+    outputs_.erase(output);
+  }
   starting_.erase(message.worker);
   for (const auto& pool : pools_) pool->dispatcher.worker_exited(message.worker);
 }
@@ -270,11 +277,14 @@ void Gateway::finish() {
   for (Connection& connection : connections_) connection.close_if_idle();
 }
 
+// After the last answer the workers end, and what they say at their end is logged, too.
 void Gateway::finish_if_done() {
   if (!finishing_ || !connections_.empty()) return;
-  for (const auto& pool : pools_) pool->dispatcher.retire_all();
-  link_.send({.type = MessageType::drained});
-  loop_.stop();
+  if (!std::exchange(drained_, true)) {
+    for (const auto& pool : pools_) pool->dispatcher.retire_all();
+    link_.send({.type = MessageType::drained});
+  }
+  if (outputs_.empty()) loop_.stop();
 }
 
 // --- the turn -----------------------------------------------------------------------------------

@@ -37,15 +37,29 @@ WorkerOutput::WorkerOutput(std::string name, pyhost::UniqueFd pipe)
 }
 
 bool WorkerOutput::read() {
+  if (read_once() != Got::end) return true;
+  log_partial();
+  return false;
+}
+
+void WorkerOutput::read_rest() {
+  while (read_once() == Got::bytes) {
+  }
+  log_partial();
+}
+
+WorkerOutput::Got WorkerOutput::read_once() {
   std::array<char, 16 * 1024> buffer;
   const ssize_t count = ::read(pipe_.get(), buffer.data(), buffer.size());
-  if (count < 0) return errno == EAGAIN || errno == EINTR;
-  if (count > 0) {
-    take({buffer.data(), static_cast<std::size_t>(count)});
-    return true;
-  }
+  if (count == 0) return Got::end;
+  if (count < 0) return errno == EAGAIN || errno == EINTR ? Got::nothing : Got::end;
+  take({buffer.data(), static_cast<std::size_t>(count)});
+  return Got::bytes;
+}
+
+void WorkerOutput::log_partial() {
   if (!partial_.empty()) log_one(partial_);
-  return false;
+  partial_.clear();
 }
 
 void WorkerOutput::take(std::string_view bytes) {

@@ -19,9 +19,14 @@ class WorkerOutput {
   int fd() const { return pipe_.get(); }
   // Logs what is there. False at the end of the output.
   bool read();
+  // Logs what is left, without waiting for the end: the worker is gone, but a child of it may live.
+  void read_rest();
 
  private:
+  enum class Got { bytes, nothing, end };
+  Got read_once();
   void take(std::string_view bytes);
+  void log_partial();
   void log_one(std::string_view line) const;
 
   std::string name_;

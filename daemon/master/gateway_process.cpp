@@ -67,7 +67,9 @@ std::string GatewayProcess::object() const {
 }
 
 void GatewayProcess::send(const Message& message) {
+  if (message.type == MessageType::finish) finishing_ = true;
   if (!link_ || link_->send(message) || !is_running()) return;
+  if (finishing_) return link_.reset();  // it is done already
   log_error(concat(object(), " takes no messages any more, killing it"));
   link_.reset();
   kill();

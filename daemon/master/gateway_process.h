@@ -52,6 +52,7 @@ class GatewayProcess {
   Credentials credentials_;
   pid_t pid_ = -1;
   std::optional<Link> link_;
+  bool finishing_ = false;
   TimePoint started_{};
   Backoff backoff_;
 };
