@@ -1,6 +1,11 @@
 # The gateway.
 target_sources(daemon_core PRIVATE
   gateway/acceptor.cpp
+  gateway/access_codes.cpp
+  gateway/access_format.cpp
+  gateway/access_log.cpp
+  gateway/access_record.cpp
+  gateway/access_text.cpp
   gateway/body_store.cpp
   gateway/cgi_request.cpp
   gateway/connection.cpp

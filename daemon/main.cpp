@@ -4,7 +4,7 @@
 #include "daemon/libexec.h"
 #include "daemon/log.h"
 #include "daemon/master/descriptors.h"
-#include "daemon/master/log_file.h"
+#include "daemon/master/log_files.h"
 #include "daemon/master/master.h"
 #include "daemon/master/process_title.h"
 #include "daemon/startup_error.h"
@@ -18,11 +18,11 @@ namespace pycgid {
 namespace {
 
 void serve(const Settings& settings, const ProcessTitle& title) {
-  LogFile log(settings.log);
-  log.open();
+  LogFiles logs(settings);
+  logs.open();
   set_log_level(settings.log_level);
   set_log_identity("master");
-  Master master(settings, log, title);
+  Master master(settings, logs, title);
   title.set("pycgid: master");
   master.run();
 }

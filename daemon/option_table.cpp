@@ -2,6 +2,7 @@
 #include "daemon/option_table.h"
 
 #include "daemon/address.h"
+#include "daemon/gateway/access_format.h"
 #include "daemon/gateway/peer_filter.h"
 #include "daemon/option_setters.h"
 
@@ -77,6 +78,24 @@ std::string set_log(Settings& settings, std::string_view value, const OptionRow&
     return "syslog is not built yet in this version";
   }
   return set_text<&Settings::log>(settings, value, row);
+}
+
+std::string set_access_log(Settings& settings, std::string_view value, const OptionRow& row) {
+  if (value == "off") {
+    settings.pools.back().access_log.clear();
+    return {};
+  }
+  if (value == "syslog" || value.starts_with("syslog:")) {
+    return "syslog is not built yet in this version";
+  }
+  return set_text<&PoolSettings::access_log>(settings, value, row);
+}
+
+std::string set_access_format(Settings& settings, std::string_view value, const OptionRow& row) {
+  const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; };
+  if (std::ranges::any_of(value, is_control)) return "must not hold control characters";
+  if (std::string wrong = AccessFormat().compile(value); !wrong.empty()) return wrong;
+  return set_text<&PoolSettings::access_format>(settings, value, row);
 }
 
 std::string set_log_level(Settings& settings, std::string_view value, const OptionRow&) {
@@ -204,8 +223,11 @@ constexpr OptionRow kRows[] = {
    set_log},
   {"log-level", "LEVEL", "notice", Sec::logs, "error, warning, notice, info or debug",
    set_log_level},
-  {"access-log", "WHERE", "off", Sec::logs},
-  {"access-format", "FORMAT", "", Sec::logs},
+  {"access-log", "WHERE", "off", Sec::logs, "one line a request: off, stderr or the path of a file",
+   set_access_log},
+  {"access-format", "FORMAT", "combined", Sec::logs,
+   "of these lines: common, combined, json, or Apache's % codes",
+   set_access_format},
   {"rotate-size", "SIZE", "0", Sec::logs},
 
   {"control", "PATH", "off", Sec::operation},

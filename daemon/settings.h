@@ -70,6 +70,9 @@ struct PoolSettings {
   Milliseconds start_timeout{60'000};
   Milliseconds stop_timeout{30'000};
 
+  std::string access_log;  // "stderr" or a path; empty: off
+  std::string access_format = "combined";
+
   bool operator==(const PoolSettings&) const = default;
 };
 

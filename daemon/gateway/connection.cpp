@@ -84,6 +84,9 @@ void Connection::flush() {
   const std::uint64_t before = output_.total_sent();
   const auto result = output_.flush(socket_.get());
   if (output_.total_sent() != before) last_sent_ = loop().now();
+  if (!unsent_records_.empty()) {
+    unsent_records_.sent(output_.total_sent(), loop().now(), *context_.access_log);
+  }
   if (result == OutputQueue::Flushed::broken) return fail("");
   if (result == OutputQueue::Flushed::short_file) {
     return fail("a file became shorter while it was sent");
@@ -152,7 +155,9 @@ void Connection::fail(std::string_view why) {
 
 void Connection::close() {
   if (std::exchange(dead_, true)) return;
+  for (const auto& exchange : exchanges_) note_ended(*exchange);
   exchanges_.clear();
+  if (!unsent_records_.empty()) unsent_records_.lost(loop().now(), *context_.access_log);
   cancel();
   if (reset_) {
     const linger no_linger{.l_onoff = 1, .l_linger = 0};
@@ -172,7 +177,13 @@ Exchange& Connection::add_exchange(std::uint16_t fcgi_id, Exchange::Role role) {
   return *exchanges_.back();
 }
 
+void Connection::note_ended(Exchange& exchange) {
+  if (context_.access_log == nullptr) return;
+  unsent_records_.add(exchange.access_record(), output_.total_sent() + output_.pending());
+}
+
 void Connection::remove_exchange(Exchange& exchange) {
+  note_ended(exchange);
   std::erase_if(exchanges_, [&](const auto& entry) { return entry.get() == &exchange; });
   update_deadline();
 }

@@ -3,6 +3,7 @@
 // only.
 #pragma once
 
+#include "daemon/gateway/access_log.h"
 #include "daemon/gateway/event_loop.h"
 #include "daemon/gateway/exchange.h"
 #include "daemon/gateway/output_queue.h"
@@ -101,6 +102,7 @@ class Connection : public Watched,
   void on_events(std::uint32_t events) override;
   void on_timer() override;
   void read();
+  void note_ended(Exchange& exchange);
   void on_eof(bool whole_connection);
   void on_sent_all();
   void drain_and_close();
@@ -116,6 +118,7 @@ class Connection : public Watched,
   std::string peer_;
   OutputQueue output_;
   std::vector<std::unique_ptr<Exchange>> exchanges_;
+  UnsentRecords unsent_records_;
   Clock::time_point last_read_;
   Clock::time_point last_sent_;
   Clock::time_point armed_for_{};

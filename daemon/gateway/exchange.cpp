@@ -31,7 +31,8 @@ Exchange::Exchange(const ExchangeContext& context, ExchangeOwner& owner, std::ui
       id_(context.dispatcher.next_request_id()),
       fcgi_id_(fcgi_id),
       role_(role),
-      last_input_(context.loop.now()) {}
+      began_(context.loop.now()),
+      last_input_(began_) {}
 
 Exchange::~Exchange() {
   if (worker_ != nullptr) {
@@ -189,6 +190,9 @@ void Exchange::answer_error(int status, unsigned retry_after) {
   std::string answer = error_response(status, retry_after);
   if (request_.is_head()) answer.resize(answer.find("\r\n\r\n") + 4);
   owner_.target(*this).send(answer);
+  own_status_ = status;
+  complete_ = true;
+  if (context_.access_log != nullptr) own_answer_ = std::move(answer);
   owner_.complete(*this);
 }
 
@@ -241,6 +245,8 @@ bool Exchange::submit(Worker& worker, std::uint32_t slot) {
   pyhost::RequestHead head;
   head.params_bytes = static_cast<std::uint32_t>(params.bytes());
   worker_ = &worker;
+  worker_pid_ = worker.info().pid;
+  if (worker.idle_threads() > 0) taken_ = context_.loop.now();
   slot_ = slot;
   fed_ = 0;
   body_end_told_ = false;
@@ -323,6 +329,7 @@ void Exchange::ready() {
       return;
     case Reply::Progress::complete:
       if (reply_.had_surplus()) log_problem("the application sent more than its Content-Length");
+      complete_ = true;
       return owner_.complete(*this);
     case Reply::Progress::cut:
       if (!reply_.problem().empty()) log_problem(reply_.problem());
@@ -338,8 +345,16 @@ void Exchange::ready() {
   }
 }
 
+bool Exchange::take_thread() {
+  if (taken_ != Clock::time_point{}) return false;
+  taken_ = context_.loop.now();
+  return true;
+}
+
 void Exchange::taken_back() {
   worker_ = nullptr;
+  worker_pid_ = 0;
+  taken_ = {};
 }
 
 void Exchange::worker_lost(std::string_view worker_name) {

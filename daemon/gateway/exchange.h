@@ -4,6 +4,7 @@
 // before the body has come, and the body may go on after the answer. The gateway's thread only.
 #pragma once
 
+#include "daemon/gateway/access_record.h"
 #include "daemon/gateway/body_store.h"
 #include "daemon/gateway/cgi_request.h"
 #include "daemon/gateway/event_loop.h"
@@ -18,6 +19,7 @@
 
 namespace pycgid {
 
+class AccessLog;
 class Dispatcher;
 class Exchange;
 class Worker;
@@ -41,6 +43,7 @@ struct ExchangeContext {
   Dispatcher& dispatcher;
   const PoolSettings& pool;
   const Settings& settings;
+  AccessLog* access_log = nullptr;  // null: off
 };
 
 class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
@@ -87,10 +90,15 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   // The worker is gone. True: it was answered (502 or a cut; the exchange is gone).
   void worker_lost(std::string_view worker_name);
   bool can_be_repeated() const { return !streaming_; }
+  // A thread has become free for a request that was handed ahead. False: it had one already.
+  bool take_thread();
 
   Worker* worker() const { return worker_; }
   std::uint32_t slot() const { return slot_; }
   Clock::time_point queued_since() const { return queued_since_; }
+
+  // For the access log, when it has ended. The variables move: it can only be destroyed then.
+  AccessRecord access_record();
 
  private:
   void on_timer() override;
@@ -115,12 +123,14 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   BodyStore body_;
   BodyStore data_;  // the DATA stream of a Filter
   Reply reply_;
+  std::string own_answer_;  // the gateway's, in place of the reply; kept for the access log
   std::string id_;
   std::uint64_t received_ = 0;  // bytes of the body
   std::uint64_t data_at_ = 0;   // where DATA begins in a Filter's body
   std::uint64_t fed_ = 0;       // bytes of body_ that are in the worker's ring
   Worker* worker_ = nullptr;
   std::uint32_t slot_ = 0;
+  std::int32_t worker_pid_ = 0;
   std::uint16_t fcgi_id_ = 0;
   Role role_ = Role::responder;
   Input input_ = Input::params;
@@ -130,8 +140,12 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   bool through_ring_ = false;
   bool body_whole_ = false;
   bool body_end_told_ = false;
+  bool complete_ = false;  // the whole answer was handed to the target
+  int own_status_ = 0;
+  Clock::time_point began_;
   Clock::time_point last_input_;
   Clock::time_point queued_since_;
+  Clock::time_point taken_;  // by a thread
 };
 
 }  // namespace pycgid

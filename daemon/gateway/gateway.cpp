@@ -1,6 +1,7 @@
 #include "daemon/gateway/gateway.h"
 
 #include "daemon/gateway/acceptor.h"
+#include "daemon/gateway/access_log.h"
 #include "daemon/gateway/connection.h"
 #include "daemon/gateway/dispatcher.h"
 #include "daemon/gateway/event_loop.h"
@@ -37,9 +38,12 @@ struct Pool {
   Pool(EventLoop& loop, const Settings& settings, const PoolSettings& pool_settings,
        Dispatcher::OnViolation on_violation)
       : dispatcher(loop, pool_settings, std::move(on_violation)),
-        context{loop, dispatcher, pool_settings, settings} {}
+        access_log(pool_settings.access_log.empty() ? nullptr
+                                                    : std::make_unique<AccessLog>(pool_settings)),
+        context{loop, dispatcher, pool_settings, settings, access_log.get()} {}
 
   Dispatcher dispatcher;
+  std::unique_ptr<AccessLog> access_log;  // null: off
   ExchangeContext context;
 };
 
@@ -74,6 +78,8 @@ class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnW
 
   bool read_link();
   void on_message(Message& message);
+  void open_error_log(pyhost::UniqueFd fd);
+  void open_access_log(Message& message);
   void add_output(Message& message);
   void add_worker(Message& message);
   void worker_exited(const Message& message);
@@ -85,10 +91,12 @@ class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnW
   void finish();
   void finish_if_done();
   void flush_connections();
+  void flush_access_logs();
   void bury_connections();
 
   const Settings& settings_;
   Link link_;
+  pyhost::UniqueFd error_log_;  // since it was opened anew
   EventLoop loop_;
   PeerFilter peers_;
   std::vector<std::unique_ptr<Pool>> pools_;
@@ -165,11 +173,23 @@ void Gateway::on_message(Message& message) {
     case MessageType::finish:
       return finish();
     case MessageType::log_reopened:
-      if (!message.fds.empty()) set_log_fd(message.fds.front().release());
+      if (!message.fds.empty()) open_error_log(std::move(message.fds.front()));
       return;
+    case MessageType::access_log:
+      return open_access_log(message);
     default:
       log_error("the master sent a message of an unknown type");
   }
+}
+
+void Gateway::open_error_log(pyhost::UniqueFd fd) {
+  set_log_fd(fd.get());
+  error_log_ = std::move(fd);
+}
+
+void Gateway::open_access_log(Message& message) {
+  const auto& log = pools_.at(message.pool)->access_log;
+  if (log != nullptr && !message.fds.empty()) log->open(std::move(message.fds.front()));
 }
 
 void Gateway::add_output(Message& message) {
@@ -177,6 +197,7 @@ void Gateway::add_output(Message& message) {
                   .pool = message.pool,
                   .generation = message.generation,
                   .name = message.text + "[" + std::to_string(message.pid) + "]",
+                  .pid = message.pid,
                   .threads = settings_.pools.at(message.pool).threads};
   if (!message.fds.empty()) {
     auto output = std::make_shared<WorkerOutput>(info.name, std::move(message.fds.front()));
@@ -298,6 +319,7 @@ bool Gateway::run_turn() {
   busy |= !to_flush_.empty();
   flush_connections();
   bury_connections();
+  flush_access_logs();
   finish_if_done();
   return busy;
 }
@@ -306,6 +328,12 @@ bool Gateway::run_turn() {
 void Gateway::flush_connections() {
   for (std::size_t i = 0; i < to_flush_.size(); ++i) to_flush_[i]->flush();
   to_flush_.clear();
+}
+
+void Gateway::flush_access_logs() {
+  for (const auto& pool : pools_) {
+    if (pool->access_log != nullptr) pool->access_log->flush();
+  }
 }
 
 void Gateway::bury_connections() {

@@ -56,7 +56,10 @@ class Reply {
   const std::string& problem() const { return problem_; }
   // More was written than Content-Length said; it was cut.
   bool had_surplus() const { return surplus_; }
+  // Those of what was handed to the target, once started().
   int status() const { return head_.status(); }
+  std::string_view head_text() const { return head_.text(); }
+  std::uint64_t body_bytes() const { return body_bytes_; }
 
  private:
   Progress take_block(pyhost::GatewayEnd& channel, std::uint32_t slot, ReplyTarget& target);

@@ -47,7 +47,7 @@ void ScgiConnection::on_event(const scgi::Event& event) {
 }
 
 void ScgiConnection::ended() {
-  exchanges().clear();
+  remove_exchange(*exchanges().front());
   close_when_sent(body_ended_);
 }
 
@@ -67,8 +67,8 @@ void ScgiConnection::complete(Exchange&) {
 }
 
 // S7: SCGI marks no end, so only a reset tells the front that the answer is not whole.
-void ScgiConnection::cut(Exchange&) {
-  exchanges().clear();
+void ScgiConnection::cut(Exchange& exchange) {
+  remove_exchange(exchange);
   reset_when_sent();
 }
 

@@ -150,6 +150,15 @@ void Worker::note_progress(std::uint32_t slot) {
   if (phase != pyhost::Phase::done) return;
   entry.done = true;
   --active_;
+  if (active_ >= info_.threads) thread_freed();
+}
+
+// It goes to the oldest request that was handed ahead.
+void Worker::thread_freed() {
+  for (const Submitted& submitted : order_) {
+    const Slot& slot = slots_[submitted.slot];
+    if (slot.untaken && slot.exchange != nullptr && slot.exchange->take_thread()) return;
+  }
 }
 
 // False, and the worker is lost: it writes and writes, and would keep the gateway busy with that.

@@ -36,6 +36,7 @@ struct WorkerInfo {
   std::uint32_t pool = 0;
   std::uint32_t generation = 0;
   std::string name;  // "blog/2[4711]"
+  std::int32_t pid = 0;
   unsigned threads = 1;
 };
 
@@ -112,6 +113,7 @@ class Worker {
   void serve(std::uint32_t slot);
   bool drop_answer(std::uint32_t slot);
   void note_progress(std::uint32_t slot);
+  void thread_freed();
   void release(std::uint32_t slot);
   Exchange* forget_untaken(std::uint32_t slot);
   void drop_taken();

@@ -1,29 +1,33 @@
-// Where the log goes: option "log".
+// A file that lines are appended to, opened with the master's rights: the error log, or an access
+// log, of which the gateway gets the descriptor.
 #pragma once
 
 #include "pyhost/unique_fd.h"
 
 #include <string>
+#include <string_view>
 
 namespace pycgid {
 
 class LogFile {
  public:
-  // "stderr" or a path.
-  explicit LogFile(std::string where) : where_(std::move(where)) {}
+  // `option` is the one that names it, for messages.
+  LogFile(std::string path, std::string_view option) : path_(std::move(path)), option_(option) {}
 
-  // Opens it and directs the log there. Throws StartupError.
+  const std::string& path() const { return path_; }
+  int fd() const { return fd_.get(); }
+
+  // Throws StartupError.
   void open();
 
   // Opens the path anew, as log rotation asks; keeps the old file, and says so, when that fails.
-  // False when there is nothing new to write to.
-  bool reopen();
+  void reopen();
 
  private:
-  bool is_stderr() const { return where_ == "stderr"; }
   pyhost::UniqueFd open_path() const;
 
-  std::string where_;
+  std::string path_;
+  std::string_view option_;
   pyhost::UniqueFd fd_;
 };
 

@@ -12,7 +12,6 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <fcntl.h>
 #include <filesystem>
 #include <limits>
 #include <poll.h>
@@ -57,8 +56,8 @@ void check_temp_dir(const Settings& settings) {
                     error ? error.message() : reason(ENOTDIR), " (option \"temp-dir\")"));
 }
 
-Master::Master(const Settings& settings, LogFile& log, const ProcessTitle& title)
-    : settings_(settings), log_(log), gateway_(settings, title) {
+Master::Master(const Settings& settings, LogFiles& logs, const ProcessTitle& title)
+    : settings_(settings), logs_(logs), gateway_(settings, title) {
   check_temp_dir(settings);
   for (const PoolSettings& pool : settings.pools) {
     Credentials credentials = worker_credentials(pool);
@@ -90,7 +89,7 @@ void Master::start_gateway(TimePoint now) {
   gateway_ready_ = false;
   gateway_due_.reset();
   const std::string wrong = gateway_.start(sockets_, now);
-  if (wrong.empty()) return;
+  if (wrong.empty()) return send_access_logs();
   if (phase_ == Phase::booting) fail_start(ExitStatus::system, wrong);
   const Milliseconds delay = gateway_.on_exited(now);
   gateway_due_ = now + delay;
@@ -147,7 +146,7 @@ void Master::on_signal(int signal) {
       reload();
       break;
     case SIGUSR1:
-      reopen_log();
+      reopen_logs();
       break;
     default:
       stop();
@@ -266,12 +265,25 @@ void Master::reload() {
   for (PoolSupervisor& pool : pools_) pool.reload(current_time());
 }
 
-void Master::reopen_log() {
-  if (!log_.reopen()) return;
-  Message message;
-  message.type = MessageType::log_reopened;
-  message.fds.emplace_back(fcntl(log_fd(), F_DUPFD_CLOEXEC, 0));
-  gateway_.send(message);
+void Master::send_access_logs() {
+  for (std::uint32_t pool = 0; pool < settings_.pools.size(); ++pool) {
+    pyhost::UniqueFd fd = logs_.access_log(settings_.pools[pool]);
+    if (!fd) continue;
+    Message message{.type = MessageType::access_log, .pool = pool};
+    message.fds.push_back(std::move(fd));
+    gateway_.send(message);
+  }
+}
+
+void Master::reopen_logs() {
+  logs_.reopen();
+  if (pyhost::UniqueFd fd = logs_.error_log()) {
+    Message message{.type = MessageType::log_reopened};
+    message.fds.push_back(std::move(fd));
+    gateway_.send(message);
+  }
+  send_access_logs();
+  log_notice("logs were opened anew");
 }
 
 void Master::stop() {

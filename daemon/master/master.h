@@ -4,7 +4,7 @@
 
 #include "daemon/master/bound_socket.h"
 #include "daemon/master/gateway_process.h"
-#include "daemon/master/log_file.h"
+#include "daemon/master/log_files.h"
 #include "daemon/master/pool_supervisor.h"
 #include "daemon/master/process_title.h"
 #include "daemon/master/worker_command.h"
@@ -24,8 +24,8 @@ void check_temp_dir(const Settings& settings);
 class Master : private PoolHost {
  public:
   // Checks users and interpreters, then binds the sockets; nothing is forked yet. `settings` and
-  // `log` outlive the master. Throws StartupError.
-  Master(const Settings& settings, LogFile& log, const ProcessTitle& title);
+  // `logs` outlive the master. Throws StartupError.
+  Master(const Settings& settings, LogFiles& logs, const ProcessTitle& title);
 
   // Returns when everything has ended after a signal. Throws StartupError when a pool does not
   // start; nothing is left running then.
@@ -64,13 +64,14 @@ class Master : private PoolHost {
   void on_gateway_exited(int wait_status, TimePoint now);
   void check_boot();
   void reload();
-  void reopen_log();
+  void send_access_logs();
+  void reopen_logs();
   void stop();
   void fail_boot(StartupError failure);
   void end_all();
 
   const Settings& settings_;
-  LogFile& log_;
+  LogFiles& logs_;
   std::vector<PoolPlan> plans_;
   GatewayProcess gateway_;
   std::vector<BoundSocket> sockets_;

@@ -1,7 +1,7 @@
 // What the master says and knows about processes: their ends, their first words, their users.
 #include "daemon/log.h"
 #include "daemon/master/exit_text.h"
-#include "daemon/master/log_file.h"
+#include "daemon/master/log_files.h"
 #include "daemon/master/privileges.h"
 #include "daemon/master/worker_process.h"
 #include "daemon/startup_error.h"
@@ -91,14 +91,16 @@ TEST_CASE("log file: after a rotation lines go to the new file", "[log]") {
   std::string name = (fs::temp_directory_path() / "pycgid-XXXXXX").string();
   const fs::path directory = ::mkdtemp(name.data());
   {
-    LogFile log((directory / "log").string());
-    log.open();
+    Settings settings;
+    settings.log = (directory / "log").string();
+    LogFiles logs(settings);
+    logs.open();
     log_error("before");
     fs::rename(directory / "log", directory / "old");
-    CHECK(log.reopen());
+    logs.reopen();
     log_error("after");
     fs::rename(directory, directory.string() + ".gone");
-    CHECK_FALSE(log.reopen());
+    logs.reopen();
     set_log_fd(STDERR_FILENO);
   }
   std::string last;

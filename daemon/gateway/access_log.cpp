@@ -1,0 +1,136 @@
+// A pool's access log, see access_log.h.
+#include "daemon/gateway/access_log.h"
+
+#include "daemon/log.h"
+#include "daemon/text.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <climits>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+namespace pycgid {
+namespace {
+
+// A turn of many requests is written in pieces of about this size.
+constexpr std::size_t kFullBuffer = 64 * 1024;
+
+bool is_regular_file(int fd) {
+  struct stat info {};
+  return ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+// By the wall clock, what was `at` by the steady one.
+AccessRecord::Received wall_time(Clock::time_point at, const AccessRecord::Received& last) {
+  using std::chrono::duration_cast;
+  using Micro = std::chrono::microseconds;
+  const auto ago = duration_cast<Micro>(Clock::now() - at);
+  const auto now = duration_cast<Micro>(std::chrono::system_clock::now().time_since_epoch());
+  const auto since_epoch = (now - ago).count();
+  AccessRecord::Received received = last;
+  received.microseconds = static_cast<std::uint32_t>(since_epoch % 1'000'000);
+  const std::time_t seconds = since_epoch / 1'000'000;
+  if (seconds == last.seconds) return received;
+  received.seconds = seconds;
+  ::gmtime_r(&seconds, &received.utc);
+  return received;
+}
+
+}  // namespace
+
+AccessLog::AccessLog(const PoolSettings& pool) : pool_(pool) {
+  format_.compile(pool.access_format);  // the option table has tried it
+}
+
+void AccessLog::open(pyhost::UniqueFd fd) {
+  flush();
+  fd_ = std::move(fd);
+  is_file_ = is_regular_file(fd_.get());
+  torn_ = false;
+}
+
+void AccessLog::add(AccessRecord& record) {
+  record.pool = pool_.name;
+  record.received = last_received_ = wall_time(record.began, last_received_);
+  format_.append(buffer_, record);
+  if (buffer_.size() >= kFullBuffer) flush();
+}
+
+void AccessLog::flush() {
+  if (buffer_.empty()) return;
+  errno = EBADF;
+  const std::string_view unwritten = fd_ ? write(buffer_) : std::string_view(buffer_);
+  if (unwritten.empty()) {
+    note_success();
+  } else {
+    note_failure(errno, unwritten);
+  }
+  buffer_.clear();
+}
+
+std::string_view AccessLog::write(std::string_view lines) {
+  if (torn_ && ::write(fd_.get(), "\n", 1) != 1) return lines;
+  torn_ = false;
+  while (!lines.empty()) {
+    const std::string_view piece = next_piece(lines);
+    const ssize_t count = ::write(fd_.get(), piece.data(), piece.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return lines;
+    torn_ = count > 0 && piece[static_cast<std::size_t>(count) - 1] != '\n';
+    lines.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return {};
+}
+
+// A pipe has other writers, and takes no more than PIPE_BUF bytes as one.
+std::string_view AccessLog::next_piece(std::string_view lines) const {
+  if (is_file_ || lines.size() <= PIPE_BUF) return lines;
+  const std::size_t last_end = lines.rfind('\n', PIPE_BUF - 1);
+  return lines.substr(0, (last_end == lines.npos ? lines.find('\n') : last_end) + 1);
+}
+
+void AccessLog::note_failure(int error, std::string_view unwritten) {
+  lost_ += static_cast<std::uint64_t>(std::ranges::count(unwritten, '\n'));
+  if (std::exchange(failing_, true)) return;
+  log_error(concat("cannot write ", object(), ": ", reason(error),
+                   " (option \"access-log\"); its lines are lost until it can be written again"));
+}
+
+void AccessLog::note_success() {
+  if (!std::exchange(failing_, false)) return;
+  log_notice(concat(object(), " can be written again; lines lost: ", std::exchange(lost_, 0)));
+}
+
+std::string AccessLog::object() const {
+  return concat("the access log ", in_quotes(pool_.access_log), " of pool ", in_quotes(pool_.name));
+}
+
+// --- UnsentRecords -------------------------------------------------------------------------------
+
+void UnsentRecords::add(AccessRecord record, std::uint64_t end) {
+  waiting_.push_back({end, std::move(record)});
+}
+
+void UnsentRecords::sent(std::uint64_t sent, Clock::time_point now, AccessLog& log) {
+  const auto unsent =
+      std::ranges::find_if(waiting_, [sent](const Entry& entry) { return entry.end > sent; });
+  for (auto entry = waiting_.begin(); entry != unsent; ++entry) {
+    entry->record.ended = now;
+    log.add(entry->record);
+  }
+  waiting_.erase(waiting_.begin(), unsent);
+}
+
+void UnsentRecords::lost(Clock::time_point now, AccessLog& log) {
+  for (Entry& entry : waiting_) {
+    entry.record.complete = false;
+    entry.record.ended = now;
+    log.add(entry.record);
+  }
+  waiting_.clear();
+}
+
+}  // namespace pycgid

@@ -1,0 +1,69 @@
+// A pool's access log: lines are collected during a turn of the loop and leave in one write, each
+// of them whole. A log that cannot be written loses lines, which is reported once, and never stops
+// the service. The gateway's thread only.
+#pragma once
+
+#include "daemon/gateway/access_format.h"
+#include "daemon/gateway/access_record.h"
+#include "daemon/settings.h"
+#include "pyhost/unique_fd.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pycgid {
+
+class AccessLog {
+ public:
+  // `pool` has option "access-log" and outlives the log. Lines are dropped until open().
+  explicit AccessLog(const PoolSettings& pool);
+
+  // They go there from now on.
+  void open(pyhost::UniqueFd fd);
+
+  // Appends the line of a request that has ended now.
+  void add(AccessRecord& record);
+  // At the end of a turn.
+  void flush();
+
+ private:
+  // Returns what could not be written.
+  std::string_view write(std::string_view lines);
+  std::string_view next_piece(std::string_view lines) const;
+  void note_failure(int error, std::string_view unwritten);
+  void note_success();
+  std::string object() const;
+
+  const PoolSettings& pool_;
+  AccessFormat format_;
+  std::string buffer_;
+  pyhost::UniqueFd fd_;
+  bool is_file_ = false;
+  bool failing_ = false;
+  bool torn_ = false;  // the last line was written in part
+  std::uint64_t lost_ = 0;
+  AccessRecord::Received last_received_;  // spares taking the same second apart again
+};
+
+// The records of a connection that wait for their last byte to leave.
+class UnsentRecords {
+ public:
+  bool empty() const { return waiting_.empty(); }
+  // The answer ends at byte `end` of what the connection sends.
+  void add(AccessRecord record, std::uint64_t end);
+  // The socket has taken `sent` bytes so far.
+  void sent(std::uint64_t sent, Clock::time_point now, AccessLog& log);
+  // No more can be sent.
+  void lost(Clock::time_point now, AccessLog& log);
+
+ private:
+  struct Entry {
+    std::uint64_t end;
+    AccessRecord record;
+  };
+  std::vector<Entry> waiting_;  // in the order of `end`
+};
+
+}  // namespace pycgid

@@ -1,0 +1,17 @@
+// Text from outside, made fit for a line of the access log. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace pycgid {
+
+// As Apache does it: \" and \\, \n, \t and \r, and \xNN for every other byte outside printable
+// ASCII, so that nothing ends a quoted field or a line, or steers a terminal.
+void append_escaped_field(std::string& line, std::string_view text);
+
+// A JSON string with its quotes (RFC 8259), always valid UTF-8: what is no UTF-8 becomes U+FFFD,
+// and the controls of both sets (C0, DEL, C1) become \u00NN.
+void append_json_string(std::string& line, std::string_view text);
+
+}  // namespace pycgid

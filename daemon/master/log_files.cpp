@@ -1,0 +1,63 @@
+// All logs of the daemon, see log_files.h.
+#include "daemon/master/log_files.h"
+
+#include "daemon/log.h"
+
+#include <algorithm>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace pycgid {
+namespace {
+
+constexpr std::string_view kStandardError = "stderr";
+
+pyhost::UniqueFd copy_of(int fd) {
+  return pyhost::UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+}
+
+}  // namespace
+
+LogFiles::LogFiles(const Settings& settings) : settings_(settings) {
+  add(settings.log, "log");
+  for (const PoolSettings& pool : settings.pools) add(pool.access_log, "access-log");
+}
+
+void LogFiles::add(const std::string& where, std::string_view option) {
+  if (where.empty() || where == kStandardError || find(where) != nullptr) return;
+  files_.emplace_back(where, option);
+}
+
+const LogFile* LogFiles::find(std::string_view where) const {
+  const auto file = std::ranges::find(files_, where, &LogFile::path);
+  return file == files_.end() ? nullptr : &*file;
+}
+
+void LogFiles::open() {
+  for (LogFile& file : files_) file.open();
+  direct_error_log();
+}
+
+void LogFiles::reopen() {
+  for (LogFile& file : files_) {
+    file.reopen();
+    direct_error_log();
+  }
+}
+
+void LogFiles::direct_error_log() const {
+  if (const LogFile* file = find(settings_.log)) set_log_fd(file->fd());
+}
+
+pyhost::UniqueFd LogFiles::error_log() const {
+  const LogFile* file = find(settings_.log);
+  return file == nullptr ? pyhost::UniqueFd() : copy_of(file->fd());
+}
+
+pyhost::UniqueFd LogFiles::access_log(const PoolSettings& pool) const {
+  if (pool.access_log == kStandardError) return copy_of(STDERR_FILENO);
+  const LogFile* file = find(pool.access_log);
+  return file == nullptr ? pyhost::UniqueFd() : copy_of(file->fd());
+}
+
+}  // namespace pycgid

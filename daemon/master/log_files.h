@@ -1,0 +1,36 @@
+// All logs that options "log" and "access-log" name, each file opened once, whoever writes to it.
+#pragma once
+
+#include "daemon/master/log_file.h"
+#include "daemon/settings.h"
+#include "pyhost/unique_fd.h"
+
+#include <string_view>
+#include <vector>
+
+namespace pycgid {
+
+class LogFiles {
+ public:
+  explicit LogFiles(const Settings& settings);
+
+  // Opens them and directs the error log where it belongs. Throws StartupError.
+  void open();
+
+  // Opens them anew, as log rotation asks.
+  void reopen();
+
+  // Descriptors to pass on; empty when there is none of that log: it is off, or no file.
+  pyhost::UniqueFd error_log() const;
+  pyhost::UniqueFd access_log(const PoolSettings& pool) const;
+
+ private:
+  void add(const std::string& where, std::string_view option);
+  const LogFile* find(std::string_view where) const;
+  void direct_error_log() const;
+
+  const Settings& settings_;
+  std::vector<LogFile> files_;
+};
+
+}  // namespace pycgid
