@@ -175,6 +175,12 @@ TEST_CASE("boot: no pycgid_host for this Python", "[pyhost]") {
                             "PYCGID_PYTHONS\n"));
 }
 
+TEST_CASE("boot: our own modules are not there for the application", "[pyhost]") {
+  CHECK(
+      refusal({.app = "loader"})
+          .line.starts_with("error 78 cannot load application \"loader\": ModuleNotFoundError: "));
+}
+
 TEST_CASE("boot: the application's own modules are not shadowed by ours", "[pyhost]") {
   const TemporaryDirectory directory;
   directory.write("loader.py", "name = 'the application\\'s'\n");

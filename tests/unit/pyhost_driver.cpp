@@ -165,73 +165,70 @@ std::uint32_t Worker::submit(const Request& request) {
 }
 
 void Worker::send_body(std::uint32_t slot, std::string_view bytes) {
-  for (;;) {
+  wait_until([&] {
     bytes.remove_prefix(gateway_->write_body(slot, bytes));
-    if (bytes.empty()) return;
-    wait_event();
-    collect();
-  }
+    return bytes.empty();
+  });
 }
 
 const Answer& Worker::wait(std::uint32_t slot, const std::function<bool(const Answer&)>& enough) {
-  while (!enough(answers_[slot])) {
-    wait_event();
-    collect();
-  }
-  return answers_[slot];
+  Answer& answer = answers_[slot];
+  wait_until([&] {
+    while (!enough(answer)) {
+      if (!take_block(slot, answer)) return false;
+    }
+    return true;
+  });
+  return answer;
 }
 
 Answer Worker::finish(std::uint32_t slot) {
   wait(slot, [&](const Answer&) { return gateway_->phase(slot) == pyhost::Phase::done; });
-  collect();
-  take_blocks(slot);
-  gateway_->release(slot);
   Answer answer = std::move(answers_[slot]);
+  while (take_block(slot, answer)) {
+  }
+  gateway_->release(slot);
   answers_.erase(slot);
   return answer;
 }
 
 void Worker::wait_done_unread(std::uint32_t slot) {
-  while (gateway_->phase(slot) != pyhost::Phase::done) wait_event();
+  wait_until([&] { return gateway_->phase(slot) == pyhost::Phase::done; });
   gateway_->release(slot);
   answers_.erase(slot);
 }
 
-void Worker::wait_event() {
-  if (gateway_->prepare_sleep()) {
-    REQUIRE(wait_readable(gateway_->bell_fd(), Clock::now() + kPatience));
-  }
-  gateway_->woke();
-}
-
-void Worker::collect() {
+// What happens after take_ready keeps prepare_sleep from sleeping.
+void Worker::wait_until(const std::function<bool()>& condition) {
   pyhost::GatewayEnd::ReadySet ready;
-  if (!gateway_->take_ready(ready)) return;
-  for (auto& [slot, answer] : answers_) {
-    if ((ready[slot / 64] >> slot % 64 & 1) != 0) take_blocks(slot);
+  for (;;) {
+    gateway_->take_ready(ready);
+    if (condition()) return;
+    if (gateway_->prepare_sleep()) {
+      REQUIRE(wait_readable(gateway_->bell_fd(), Clock::now() + kPatience));
+    }
+    gateway_->woke();
   }
 }
 
-void Worker::take_blocks(std::uint32_t slot) {
-  Answer& answer = answers_[slot];
+bool Worker::take_block(std::uint32_t slot, Answer& answer) {
   pyhost::Block block;
-  for (;;) {
-    const auto peeked = gateway_->peek(slot, block);
-    REQUIRE(peeked != pyhost::GatewayEnd::Peek::violation);
-    if (peeked == pyhost::GatewayEnd::Peek::empty) return;
-    REQUIRE(!answer.ended);
-    if (block.type == pyhost::BlockType::head) answer.head += block.bytes;
-    if (block.type == pyhost::BlockType::body) {
-      answer.body += block.bytes;
-      ++answer.blocks;
-    }
-    if (block.type == pyhost::BlockType::file) take_file(slot, block.bytes, answer);
-    if (block.type == pyhost::BlockType::end) {
-      answer.ended = true;
-      answer.failed = block.bytes[0] != static_cast<char>(pyhost::EndKind::complete);
-    }
-    gateway_->consume(slot, block.bytes.size());
+  const auto peeked = gateway_->peek(slot, block);
+  REQUIRE(peeked != pyhost::GatewayEnd::Peek::violation);
+  if (peeked == pyhost::GatewayEnd::Peek::empty) return false;
+  REQUIRE(!answer.ended);
+  if (block.type == pyhost::BlockType::head) answer.head += block.bytes;
+  if (block.type == pyhost::BlockType::body) {
+    answer.body += block.bytes;
+    ++answer.blocks;
   }
+  if (block.type == pyhost::BlockType::file) take_file(slot, block.bytes, answer);
+  if (block.type == pyhost::BlockType::end) {
+    answer.ended = true;
+    answer.failed = block.bytes[0] != static_cast<char>(pyhost::EndKind::complete);
+  }
+  gateway_->consume(slot, block.bytes.size());
+  return true;
 }
 
 void Worker::take_file(std::uint32_t slot, std::string_view bytes, Answer& answer) {

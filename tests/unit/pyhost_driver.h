@@ -86,10 +86,9 @@ class Worker {
 
  private:
   void spawn(const Start& start, const pyhost::ChannelFds& fds, int log, int status);
-  void collect();
-  void take_blocks(std::uint32_t slot);
+  void wait_until(const std::function<bool()>& condition);
+  bool take_block(std::uint32_t slot, Answer& answer);
   void take_file(std::uint32_t slot, std::string_view bytes, Answer& answer);
-  void wait_event();
   bool read_log();
 
   std::unique_ptr<pyhost::GatewayEnd> gateway_;

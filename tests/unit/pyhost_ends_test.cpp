@@ -113,6 +113,15 @@ TEST_CASE("abort: W17: iteration stops, close() runs, nothing is an error", "[py
   CHECK(worker.ask({.path = "/one"}).body == "one block");
 }
 
+TEST_CASE("abort: W17: the next block is the last, whether there is room or not", "[pyhost]") {
+  Worker worker;
+  const auto slot = worker.submit({.path = "/carries_on", .mode = BodyMode::ring});
+  worker.wait(slot, [](const Answer& answer) { return answer.body == "first"; });
+  worker.gateway().abort(slot);
+  worker.wait_done_unread(slot);
+  CHECK(count(worker.wait_log("the client is gone\n"), "carried on") == 0);
+}
+
 TEST_CASE("abort: W17: in the middle of a large block", "[pyhost]") {
   Worker worker;
   const auto slot = worker.submit({.path = "/large", .variables = {{"QUERY_STRING", "8"}}});

@@ -41,7 +41,7 @@ TEST_CASE("output: a long line is cut between characters", "[pyhost]") {
     text += log.substr(at + kLine.size(), end - at - kLine.size());
     at = end + 1;
   }
-  CHECK(text.size() == 8000);
+  CHECK(text.size() == 9000);
 }
 
 TEST_CASE("output: W6: wsgi.errors is of use after the request and in other threads", "[pyhost]") {

@@ -64,6 +64,7 @@ TEST_CASE("signals: Ctrl-C is not for the worker", "[pyhost]") {
   ::kill(worker.pid(), SIGINT);
   CHECK(worker.ask({.path = "/one"}).body == "one block");
   CHECK(worker.stop() == 0);
+  CHECK(worker.wait_log("").find("KeyboardInterrupt") == std::string::npos);
 }
 
 TEST_CASE("process: title, arguments and path", "[pyhost]") {

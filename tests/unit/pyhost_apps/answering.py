@@ -205,6 +205,18 @@ def endless(environ, start_response):
     return Closing(environ, blocks())
 
 
+def carries_on(environ, start_response):
+    """Does not mind that its read fails."""
+    start_response("200 OK", list(PLAIN))
+    yield b"first"
+    try:
+        environ["wsgi.input"].readline()
+    except OSError:
+        pass
+    yield b"second"
+    environ["wsgi.errors"].write("carried on\n")
+
+
 def endless_write(environ, start_response):
     write = start_response("200 OK", list(PLAIN))
     while True:
