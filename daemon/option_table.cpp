@@ -228,7 +228,9 @@ constexpr OptionRow kRows[] = {
   {"access-format", "FORMAT", "combined", Sec::logs,
    "of these lines: common, combined, json, or Apache's % codes",
    set_access_format},
-  {"rotate-size", "SIZE", "0", Sec::logs},
+  {"rotate-size", "SIZE", "0", Sec::logs,
+   "rename a log of this size to PATH.1, that one to PATH.2, up to 5; 0: never",
+   set_size<&S::rotate_size>, kAnySize},
 
   {"control", "PATH", "off", Sec::operation},
   {"debug-params", "", "no", Sec::operation},

@@ -86,7 +86,8 @@ struct Settings {
   std::string temp_dir = "/tmp";
   std::string log = "stderr";
   LogLevel log_level = LogLevel::notice;
-  std::string libexec_dir;  // where boot.py and the pyhost modules are
+  std::uint64_t rotate_size = 0;  // of logs; 0: off
+  std::string libexec_dir;        // where boot.py and the pyhost modules are
 
   bool operator==(const Settings&) const = default;
 };

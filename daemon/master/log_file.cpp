@@ -6,9 +6,17 @@
 #include "daemon/text.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <utility>
 
 namespace pycgid {
+namespace {
+
+constexpr int kKeptFiles = 5;
+
+}  // namespace
 
 pyhost::UniqueFd LogFile::open_path() const {
   constexpr mode_t kMode = 0640;
@@ -24,12 +32,55 @@ void LogFile::open() {
 }
 
 void LogFile::reopen() {
+  trouble_told_ = false;
   if (pyhost::UniqueFd fresh = open_path()) {
     fd_ = std::move(fresh);
     return;
   }
   log_error(concat("cannot open log ", in_quotes(path_), ": ", reason(errno), " (option ",
                    in_quotes(option_), "), going on with the old file"));
+}
+
+bool LogFile::tend(std::uint64_t rotate_size) {
+  struct stat info {};
+  if (::fstat(fd_.get(), &info) != 0 || !S_ISREG(info.st_mode)) return false;
+  if (info.st_nlink == 0) return replace_removed();
+  return rotate_size > 0 && static_cast<std::uint64_t>(info.st_size) >= rotate_size && rotate();
+}
+
+bool LogFile::replace_removed() {
+  pyhost::UniqueFd fresh = open_path();
+  if (fresh) {
+    fd_ = std::move(fresh);
+    trouble_told_ = false;
+    return true;
+  }
+  if (!std::exchange(trouble_told_, true)) {
+    log_error(concat("log ", in_quotes(path_),
+                     " was removed, and cannot be opened anew: ", reason(errno), " (option ",
+                     in_quotes(option_), "); its lines are lost until it can"));
+  }
+  return false;
+}
+
+// The newest old file is PATH.1.
+bool LogFile::rotate() {
+  for (int number = kKeptFiles - 1; number > 0; --number) {
+    std::rename(numbered(number).c_str(), numbered(number + 1).c_str());
+  }
+  if (std::rename(path_.c_str(), numbered(1).c_str()) == 0) {
+    reopen();
+    return true;
+  }
+  if (!std::exchange(trouble_told_, true)) {
+    log_error(concat("cannot rename log ", in_quotes(path_), ": ", reason(errno),
+                     " (option \"rotate-size\"), going on with it"));
+  }
+  return false;
+}
+
+std::string LogFile::numbered(int number) const {
+  return concat(path_, ".", number);
 }
 
 }  // namespace pycgid

@@ -4,6 +4,7 @@
 
 #include "pyhost/unique_fd.h"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -23,12 +24,20 @@ class LogFile {
   // Opens the path anew, as log rotation asks; keeps the old file, and says so, when that fails.
   void reopen();
 
+  // Opens a new file when this one was removed, or when it has `rotate_size` bytes (0: any number)
+  // and could be renamed. True: fd() is a new one. What goes wrong is said once.
+  bool tend(std::uint64_t rotate_size);
+
  private:
   pyhost::UniqueFd open_path() const;
+  bool replace_removed();
+  bool rotate();
+  std::string numbered(int number) const;
 
   std::string path_;
   std::string_view option_;
   pyhost::UniqueFd fd_;
+  bool trouble_told_ = false;
 };
 
 }  // namespace pycgid

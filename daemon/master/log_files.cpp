@@ -10,6 +10,7 @@
 namespace pycgid {
 namespace {
 
+constexpr std::chrono::seconds kTendEvery{1};
 constexpr std::string_view kStandardError = "stderr";
 
 pyhost::UniqueFd copy_of(int fd) {
@@ -43,6 +44,22 @@ void LogFiles::reopen() {
     file.reopen();
     direct_error_log();
   }
+}
+
+std::optional<std::chrono::steady_clock::time_point> LogFiles::next_due() const {
+  if (files_.empty()) return std::nullopt;
+  return due_;
+}
+
+bool LogFiles::tend(std::chrono::steady_clock::time_point now) {
+  if (files_.empty() || now < due_) return false;
+  due_ = now + kTendEvery;
+  bool replaced = false;
+  for (LogFile& file : files_) {
+    replaced |= file.tend(settings_.rotate_size);
+    direct_error_log();
+  }
+  return replaced;
 }
 
 void LogFiles::direct_error_log() const {

@@ -5,6 +5,9 @@
 #include "daemon/settings.h"
 #include "pyhost/unique_fd.h"
 
+#include <chrono>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +23,11 @@ class LogFiles {
   // Opens them anew, as log rotation asks.
   void reopen();
 
+  // When to call tend() next; never when no log is a file.
+  std::optional<std::chrono::steady_clock::time_point> next_due() const;
+  // Replaces files that were removed or have grown to option "rotate-size". True: some were.
+  bool tend(std::chrono::steady_clock::time_point now);
+
   // Descriptors to pass on; empty when there is none of that log: it is off, or no file.
   pyhost::UniqueFd error_log() const;
   pyhost::UniqueFd access_log(const PoolSettings& pool) const;
@@ -31,6 +39,7 @@ class LogFiles {
 
   const Settings& settings_;
   std::vector<LogFile> files_;
+  std::chrono::steady_clock::time_point due_{};
 };
 
 }  // namespace pycgid

@@ -127,6 +127,7 @@ int Master::patience(TimePoint now) const {
     if (due && (!next || *due < *next)) next = due;
   };
   consider(end_due_);
+  consider(logs_.next_due());
   for (const PoolSupervisor& pool : pools_) consider(pool.next_due());
   if (!next) return -1;
   const auto left = std::chrono::ceil<Milliseconds>(*next - now).count();
@@ -176,6 +177,7 @@ void Master::on_message(const Message& message) {
 
 void Master::on_time(TimePoint now) {
   for (PoolSupervisor& pool : pools_) pool.on_time(now);
+  if (logs_.tend(now)) send_logs();
   if (gateway_due_ && *gateway_due_ <= now && phase_ == Phase::serving) {
     start_gateway(now);
     if (!gateway_.is_running()) return;
@@ -275,14 +277,18 @@ void Master::send_access_logs() {
   }
 }
 
-void Master::reopen_logs() {
-  logs_.reopen();
+void Master::send_logs() {
   if (pyhost::UniqueFd fd = logs_.error_log()) {
     Message message{.type = MessageType::log_reopened};
     message.fds.push_back(std::move(fd));
     gateway_.send(message);
   }
   send_access_logs();
+}
+
+void Master::reopen_logs() {
+  logs_.reopen();
+  send_logs();
   log_notice("logs were opened anew");
 }
 

@@ -65,6 +65,7 @@ class Master : private PoolHost {
   void check_boot();
   void reload();
   void send_access_logs();
+  void send_logs();
   void reopen_logs();
   void stop();
   void fail_boot(StartupError failure);

@@ -1,0 +1,78 @@
+"""Log files that grow, vanish, or cannot be written; the contrib configuration of logrotate."""
+
+import os
+import shutil
+import time
+
+import pytest
+
+
+@pytest.fixture
+def logs(tmp_path):
+    """A directory for logs, as the paths of both of them."""
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    return directory
+
+
+def start_with_logs(start, logs, *options):
+    """The error log stays on standard error, for the harness to see."""
+    access = ("--access-log", str(logs / "access.log"), "--access-format", "%U")
+    return start("logged", *access, *options)
+
+
+def request_until(daemon, condition, deadline=15):
+    """Makes requests until the condition holds."""
+    limit = time.monotonic() + deadline
+    while not condition():
+        assert time.monotonic() < limit, "it did not happen in time"
+        assert daemon.get("/missing").status == 404
+
+
+def has_line(path):
+    return path.exists() and path.stat().st_size > 0
+
+
+def test_a_removed_log_is_opened_anew(start, logs):
+    daemon = start_with_logs(start, logs)
+    daemon.get("/missing")
+    path = logs / "access.log"
+    path.unlink()
+    request_until(daemon, lambda: has_line(path))
+
+
+def test_a_log_whose_directory_vanished_is_reported_once(start, logs):
+    daemon = start_with_logs(start, logs)
+    mark = daemon.mark()
+    shutil.rmtree(logs)
+    daemon.wait_line('access.log" was removed, and cannot be opened anew: No such file', since=mark)
+    assert daemon.get("/missing").status == 404
+    logs.mkdir()
+    request_until(daemon, lambda: has_line(logs / "access.log"))
+    assert daemon.count("cannot be opened anew") == 1
+
+
+def test_a_log_that_has_grown_is_rotated_and_five_are_kept(start, logs):
+    daemon = start_with_logs(start, logs, "--rotate-size", "1")
+    path = logs / "access.log"
+    for number in range(1, 7):
+        path.with_name(f"access.log.{number}").write_text(f"old {number}\n")
+    request_until(daemon, lambda: path.with_name("access.log.2").read_text() == "old 1\n")
+    names = sorted(os.listdir(logs))
+    assert names == ["access.log", *(f"access.log.{number}" for number in range(1, 7))]
+    assert path.with_name("access.log.1").read_text().startswith("/missing\n")
+    assert path.with_name("access.log.5").read_text() == "old 4\n"
+    assert path.with_name("access.log.6").read_text() == "old 6\n"
+
+
+def test_no_line_is_lost_or_torn_by_rotation(start, logs):
+    daemon = start_with_logs(start, logs, "--rotate-size", "10")
+    made = 0
+    limit = time.monotonic() + 15
+    while not (logs / "access.log.2").exists():
+        assert time.monotonic() < limit, "it was not rotated twice"
+        daemon.get("/missing")
+        made += 1
+    daemon.stop()
+    lines = [line for path in logs.iterdir() for line in path.read_text().splitlines()]
+    assert lines == ["/missing"] * made
