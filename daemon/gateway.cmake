@@ -9,6 +9,7 @@ target_sources(daemon_core PRIVATE
   gateway/body_store.cpp
   gateway/cgi_request.cpp
   gateway/connection.cpp
+  gateway/debug_params.cpp
   gateway/dispatcher.cpp
   gateway/event_loop.cpp
   gateway/exchange.cpp

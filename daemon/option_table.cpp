@@ -233,7 +233,9 @@ constexpr OptionRow kRows[] = {
    set_size<&S::rotate_size>, kAnySize},
 
   {"control", "PATH", "off", Sec::operation},
-  {"debug-params", "", "no", Sec::operation},
+  {"debug-params", "", "no", Sec::operation,
+   "log the variables of each request as the front sent them and as the application got them",
+   set_flag<&P::debug_params>},
   {"status-path", "PATH", "off", Sec::operation},
   {"ping-path", "PATH", "off", Sec::operation},
 };

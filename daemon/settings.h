@@ -72,6 +72,7 @@ struct PoolSettings {
 
   std::string access_log;  // "stderr" or a path; empty: off
   std::string access_format = "combined";
+  bool debug_params = false;
 
   bool operator==(const PoolSettings&) const = default;
 };

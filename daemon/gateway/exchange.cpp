@@ -1,5 +1,6 @@
 #include "daemon/gateway/exchange.h"
 
+#include "daemon/gateway/debug_params.h"
 #include "daemon/gateway/dispatcher.h"
 #include "daemon/gateway/worker.h"
 #include "daemon/log.h"
@@ -54,6 +55,7 @@ void Exchange::log_problem(std::string_view text) const {
 
 void Exchange::add_param(std::string_view name, std::string_view value) {
   last_input_ = context_.loop.now();
+  if (context_.pool.debug_params) log_sent_variable({context_.pool.name, id_}, name, value);
   request_.add(name, value);
 }
 
@@ -241,6 +243,9 @@ bool Exchange::submit(Worker& worker, std::uint32_t slot) {
     dispatched_ = false;
     refuse(431, "its variables don't fit (option \"max-params\")");
     return false;
+  }
+  if (context_.pool.debug_params) {
+    log_received_variables({context_.pool.name, id_}, {area.data(), params.bytes()});
   }
   pyhost::RequestHead head;
   head.params_bytes = static_cast<std::uint32_t>(params.bytes());
