@@ -82,4 +82,8 @@ std::string parse_address(std::string_view text, Protocol protocol, Address& add
   return parse_tcp(text, address);
 }
 
+std::string_view option_name(Protocol protocol) {
+  return protocol == Protocol::scgi ? "scgi" : "fastcgi";
+}
+
 }  // namespace pycgid

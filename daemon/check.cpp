@@ -1,6 +1,7 @@
 // Option -t, see check.h.
 #include "daemon/check.h"
 
+#include "daemon/log.h"
 #include "daemon/master/exit_text.h"
 #include "daemon/master/master.h"
 #include "daemon/master/unix_socket.h"
@@ -14,6 +15,7 @@
 #include <chrono>
 #include <csignal>
 #include <iostream>
+#include <optional>
 #include <poll.h>
 #include <string_view>
 #include <sys/wait.h>
@@ -102,20 +104,43 @@ void try_application(const WorkerPlan& plan) {
   if (*line != "ready") throw parse_complaint(*line);
 }
 
+void check_pool(const Settings& settings, const PoolSettings& pool) {
+  const Credentials credentials = worker_credentials(pool);
+  for (const Address& address : pool.addresses) {
+    if (address.kind == Address::Kind::unix_path) check_socket_path(address, pool);
+  }
+  try_application({pool, make_worker_command(settings, pool, credentials, environ), credentials});
+}
+
+// Empty when nothing is wrong.
+std::optional<StartupError> fault_of(const Settings& settings, const PoolSettings& pool) {
+  try {
+    check_pool(settings, pool);
+    return std::nullopt;
+  } catch (const StartupError& error) {
+    const std::string who =
+        settings.pools.size() > 1 ? concat("pool ", in_quotes(pool.name), ": ") : "";
+    return StartupError{error.status, who + error.text};
+  }
+}
+
 }  // namespace
 
-void check_settings(const Settings& settings) {
+void check_settings(const Settings& settings, std::string_view mark) {
   check_temp_dir(settings);
   resolve_credentials(settings.user, settings.group);
+  std::optional<StartupError> wrong;
   for (const PoolSettings& pool : settings.pools) {
-    const Credentials credentials = worker_credentials(pool);
-    for (const Address& address : pool.addresses) {
-      if (address.kind == Address::Kind::unix_path) check_socket_path(address, pool);
+    std::optional<StartupError> fault = fault_of(settings, pool);
+    if (!fault) {
+      std::cout << mark << "configuration is fine: pool " << in_quotes(pool.name)
+                << ", application " << in_quotes(pool.app) << " loads\n";
+      continue;
     }
-    try_application({pool, make_worker_command(settings, pool, credentials, environ), credentials});
-    std::cout << "configuration is fine: pool " << in_quotes(pool.name) << ", application "
-              << in_quotes(pool.app) << " loads\n";
+    if (wrong) std::cerr << "pycgid: " << escape_control(wrong->text) << '\n';
+    wrong = std::move(fault);
   }
+  if (wrong) throw *wrong;
 }
 
 }  // namespace pycgid

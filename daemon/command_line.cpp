@@ -1,4 +1,4 @@
-// From argv to Settings, see command_line.h. The only file that knows Boost.Program_options.
+// From argv to a ConfigSource, see command_line.h.
 #include "daemon/command_line.h"
 
 #include "daemon/option_table.h"
@@ -13,8 +13,7 @@
 #include <boost/program_options/value_semantic.hpp>
 
 #include <algorithm>
-#include <set>
-#include <thread>
+#include <unistd.h>
 #include <utility>
 
 namespace pycgid {
@@ -78,28 +77,19 @@ std::vector<po::option> split_arguments(const std::vector<std::string>& argument
   }
 }
 
-void apply(Settings& settings, const OptionRow& row, std::string_view value) {
-  if (row.set == nullptr) {
-    fail_start(ExitStatus::usage,
-               concat("option ", in_quotes(row.name), " is not built yet in this version"));
-  }
-  const std::string wrong = row.set(settings, value, row);
-  if (!wrong.empty()) {
-    fail_start(ExitStatus::usage, concat("bad value ", in_quotes(value), " for option ",
-                                         in_quotes(row.name), ": ", wrong));
-  }
-}
-
-void apply_all(Settings& settings, const std::vector<po::option>& options) {
-  std::set<std::string> seen;
+// What the options say: user and group count for the gateway and for the workers.
+Configuration configuration_of(const std::vector<po::option>& options) {
+  Configuration configuration;
+  ConfigSection& pool = configuration.pools.emplace_back();
   for (const po::option& option : options) {
     const OptionRow* row = find_option(option.string_key);
     if (row == nullptr) continue;
-    if (!seen.insert(option.string_key).second && !row->repeatable) {
-      usage_error(concat("option ", in_quotes(row->name), " is given twice"));
-    }
-    apply(settings, *row, option.value.empty() ? "" : option.value.front());
+    const GivenOption given{row, option.value.empty() ? "" : option.value.front()};
+    if (row->scope != OptionScope::pool) configuration.global.options.push_back(given);
+    if (row->scope != OptionScope::global) pool.options.push_back(given);
+    if (row->name == "app") pool.name = pool_name(given.value);
   }
+  return configuration;
 }
 
 std::ptrdiff_t count(const std::vector<po::option>& options, std::string_view name) {
@@ -109,33 +99,29 @@ std::ptrdiff_t count(const std::vector<po::option>& options, std::string_view na
 CommandLine::Action choose_action(const std::vector<po::option>& options) {
   if (count(options, "help") > 0) return CommandLine::Action::help;
   if (count(options, "version") > 0) return CommandLine::Action::version;
-  if (count(options, "-t") > 1) {
-    fail_start(ExitStatus::usage, "option \"-tt\" is not built yet in this version");
-  }
+  if (count(options, "-t") > 1) return CommandLine::Action::check_and_show;
   return count(options, "-t") > 0 ? CommandLine::Action::check : CommandLine::Action::run;
 }
 
-void check_together(const std::vector<po::option>& options, const PoolSettings& pool) {
-  if (count(options, "config") > 0) {
-    fail_start(ExitStatus::usage,
-               "configuration files are not built yet in this version (option \"config\"); give "
-               "the options and APP on the command line");
+// Empty: the command line names the application.
+std::string config_file(const std::vector<po::option>& options, const ConfigSection& pool) {
+  const auto given = std::ranges::find(options, "config", &po::option::string_key);
+  if (pool.has("app")) {
+    if (given == options.end()) return {};
+    usage_error("option \"config\" and an application exclude each other");
   }
-  if (pool.app.empty()) {
-    usage_error(
-        "no application given: configuration files are not built yet in this version, name APP on "
-        "the command line");
-  }
-  if (!pool.venv.empty() && count(options, "python") > 0) {
-    usage_error("options \"python\" and \"venv\" exclude each other");
-  }
+  if (given != options.end()) return given->value.front();
+  if (::access(kDefaultConfigFile.data(), F_OK) == 0) return std::string(kDefaultConfigFile);
+  usage_error(concat("no application given, and there is no ", kDefaultConfigFile,
+                     "; name APP, or a file with option \"config\""));
 }
 
-Settings default_settings() {
-  Settings settings;
-  settings.pools.emplace_back();
-  settings.pools.back().processes = std::max(1U, std::thread::hardware_concurrency());
-  return settings;
+void refuse_pool_options(const ConfigSection& pool, const std::string& file) {
+  for (const GivenOption& option : pool.options) {
+    if (option.row->scope == OptionScope::anywhere) continue;
+    usage_error(concat("option ", in_quotes(option.row->name), " belongs to a pool; write it into ",
+                       in_quotes(file)));
+  }
 }
 
 // The words of `text` in lines of at most `width` columns.
@@ -181,28 +167,37 @@ std::string help_entry(const OptionRow& row) {
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   const std::vector<po::option> options = split_arguments(arguments);
-  CommandLine command{choose_action(options), default_settings()};
+  CommandLine command{choose_action(options), {}};
   if (command.action == CommandLine::Action::help ||
       command.action == CommandLine::Action::version) {
     return command;
   }
-  apply_all(command.settings, options);
-  PoolSettings& pool = command.settings.pools.back();
-  check_together(options, pool);
-  pool.name = pool_name(pool.app);
+  if (count(options, "config") > 1) usage_error("option \"config\" is given twice");
+  command.source.given = configuration_of(options);
+  std::vector<ConfigSection>& pools = command.source.given.pools;
+  command.source.file = config_file(options, pools.front());
+  if (!command.source.file.empty()) {
+    refuse_pool_options(pools.front(), command.source.file);
+    pools.clear();
+  }
   return command;
 }
 
 std::string help_text() {
   std::string text =
       "Usage: pycgid [options] APP\n"
-      "       pycgid -t [options] APP\n"
+      "       pycgid [options] [--config FILE]\n"
+      "       pycgid -t | -tt [options] [APP | --config FILE]\n"
       "       pycgid -V | --version | -h | --help\n"
       "\n"
       "Serves the WSGI application APP, module:callable or the path of a .py or .wsgi\n"
-      "file, to web servers that speak FastCGI or SCGI. Sizes take K, M, G; times take\n"
-      "ms, s, m, h, d; a flag takes =no. Defaults stand in parentheses.\n\n";
-  text += help_entry("-t", "check options, users, sockets and the application, and exit");
+      "file, to web servers that speak FastCGI or SCGI; or the applications that are\n"
+      "described in FILE. Sizes take K, M, G; times take ms, s, m, h, d; a flag takes\n"
+      "=no. Defaults stand in parentheses.\n\n";
+  text += help_entry("-t",
+                     "check options, users, sockets and applications, and exit; -tt also "
+                     "prints the configuration in force");
+  text += help_entry("--config FILE", concat("read pycgid.conf(5) (", kDefaultConfigFile, ")"));
   text += help_entry("-V, --version", "print the version and the Pythons it was built for");
   text += help_entry("-h, --help", "print this text");
   const OptionRow* previous = nullptr;
@@ -214,7 +209,7 @@ std::string help_text() {
     text += help_entry(row);
     previous = &row;
   }
-  return text + "\nSee pycgid(8).\n";
+  return text + "\nSee pycgid(8) and pycgid.conf(5).\n";
 }
 
 std::string pool_name(const std::string& app) {

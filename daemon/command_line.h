@@ -1,7 +1,8 @@
-// From argv to Settings, by the option table. Throws StartupError with status 64.
+// From argv to where the configuration comes from, by the option table. Throws StartupError with
+// status 64.
 #pragma once
 
-#include "daemon/settings.h"
+#include "daemon/config_file.h"
 
 #include <string>
 #include <vector>
@@ -9,9 +10,10 @@
 namespace pycgid {
 
 struct CommandLine {
-  enum class Action { run, check, version, help };
+  enum class Action { run, check, check_and_show, version, help };
   Action action = Action::run;
-  Settings settings;  // one pool, named after its application
+  // With the application on the command line: one pool, named after it.
+  ConfigSource source;
 };
 
 // `arguments` without the program's name.

@@ -23,6 +23,9 @@ enum class MessageType : std::uint32_t {
   worker_exited,   // worker; text: how it ended ("exited with status 1")
   take_over,       // pool, generation: requests go to workers of this generation only; older ones
                    // end when they are idle. The first one also opens the pool's listeners
+  listen,          // pool; text: "fastcgi" or "scgi", a blank and the address as it was written;
+                   // fds: the socket. One more listener
+  refuse,          // pool: it does not start; requests are answered 503 until the next take_over
   finish,          // stop accepting, finish what was accepted, then report `drained` and exit
   log_reopened,    // fds: the log's new descriptor
   access_log,      // pool; fds: where its access log goes from now on

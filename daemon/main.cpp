@@ -1,6 +1,8 @@
 // pycgid(8): reads the command line and becomes the master.
 #include "daemon/check.h"
 #include "daemon/command_line.h"
+#include "daemon/config_file.h"
+#include "daemon/configuration.h"
 #include "daemon/libexec.h"
 #include "daemon/log.h"
 #include "daemon/master/descriptors.h"
@@ -27,7 +29,20 @@ void serve(const Settings& settings, const ProcessTitle& title) {
   master.run();
 }
 
-void act(CommandLine command, const ProcessTitle& title) {
+Settings settings_of(const Configuration& configuration) {
+  Settings settings = make_settings(configuration);
+  settings.libexec_dir = find_libexec_dir();
+  return settings;
+}
+
+void check(const CommandLine& command) {
+  const Configuration configuration = load_configuration(command.source);
+  const bool show = command.action == CommandLine::Action::check_and_show;
+  check_settings(settings_of(configuration), show ? "# " : "");
+  if (show) std::cout << configuration_text(configuration.global, configuration.pools);
+}
+
+void act(const CommandLine& command, const ProcessTitle& title) {
   switch (command.action) {
     case CommandLine::Action::help:
       std::cout << help_text();
@@ -36,12 +51,11 @@ void act(CommandLine command, const ProcessTitle& title) {
       std::cout << version_text();
       break;
     case CommandLine::Action::check:
-      command.settings.libexec_dir = find_libexec_dir();
-      check_settings(command.settings);
+    case CommandLine::Action::check_and_show:
+      check(command);
       break;
     case CommandLine::Action::run:
-      command.settings.libexec_dir = find_libexec_dir();
-      serve(command.settings, title);
+      serve(settings_of(load_configuration(command.source)), title);
       break;
   }
 }

@@ -1,10 +1,10 @@
 # Master, configuration, log.
 target_sources(daemon_core PRIVATE
-  address.cpp check.cpp command_line.cpp libexec.cpp link.cpp log.cpp option_table.cpp
-  option_values.cpp text.cpp
+  address.cpp check.cpp command_line.cpp config_file.cpp configuration.cpp libexec.cpp link.cpp
+  log.cpp option_table.cpp option_values.cpp text.cpp
   master/bound_socket.cpp master/descriptors.cpp master/exit_text.cpp master/gateway_process.cpp
-  master/log_file.cpp master/log_files.cpp
-  master/master.cpp master/pool_supervisor.cpp master/privileges.cpp
+  master/log_file.cpp master/log_files.cpp master/managed_pool.cpp master/master.cpp
+  master/pool_supervisor.cpp master/privileges.cpp
   master/process_title.cpp master/signals.cpp master/unix_socket.cpp master/worker_command.cpp
   master/worker_process.cpp master/worker_spawn.cpp)
 # Where pyhost is, seen from the prefix: an installation may be moved as a whole.

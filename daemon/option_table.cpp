@@ -62,14 +62,14 @@ std::string set_processes(Settings& settings, std::string_view value, const Opti
   return set_number<&PoolSettings::processes>(settings, value, row);
 }
 
-// On the command line there is one user, the gateway's and the workers'.
+// Before the first pool it is the gateway's.
 std::string set_user(Settings& settings, std::string_view value, const OptionRow& row) {
-  settings.user = value;
+  if (settings.pools.empty()) return set_text<&Settings::user>(settings, value, row);
   return set_text<&PoolSettings::user>(settings, value, row);
 }
 
 std::string set_group(Settings& settings, std::string_view value, const OptionRow& row) {
-  settings.group = value;
+  if (settings.pools.empty()) return set_text<&Settings::group>(settings, value, row);
   return set_text<&PoolSettings::group>(settings, value, row);
 }
 
@@ -109,7 +109,10 @@ using P = PoolSettings;
 using S = Settings;
 using Sec = OptionSection;
 
+constexpr bool kOnce = false;
 constexpr bool kRepeatable = true;
+constexpr OptionScope kGlobal = OptionScope::global;
+constexpr OptionScope kAnywhere = OptionScope::anywhere;
 
 // clang-format off
 constexpr OptionRow kRows[] = {
@@ -126,9 +129,9 @@ constexpr OptionRow kRows[] = {
    "group of Unix sockets; default: that of option group",
    set_text<&P::socket_group>},
   {"backlog", "N", "4096", Sec::sockets, "connections that may wait for accept",
-   set_number<&S::backlog>, {1, 65'535}},
+   set_number<&S::backlog>, {1, 65'535}, kOnce, kGlobal},
   {"allow-peer", "NETWORK", "", Sec::sockets, "TCP peers that may connect; default: all",
-   add_peer, {}, kRepeatable},
+   add_peer, {}, kRepeatable, kGlobal},
   {"tls-certificate", "FILE", "", Sec::sockets},
   {"tls-key", "FILE", "", Sec::sockets},
   {"tls-client-ca", "FILE", "", Sec::sockets},
@@ -162,7 +165,7 @@ constexpr OptionRow kRows[] = {
    set_number<&P::threads>, {1, 1000}},
 
   {"max-connections", "N", "10000", Sec::limits, "connections at a time; more wait for accept",
-   set_number<&S::max_connections>, {1, 1'000'000}},
+   set_number<&S::max_connections>, {1, 1'000'000}, kOnce, kGlobal},
   {"max-queue", "N", "1000", Sec::limits,
    "requests that may wait for a thread; more are answered 503",
    set_number<&P::max_queue>, {0, 1'000'000}},
@@ -177,7 +180,7 @@ constexpr OptionRow kRows[] = {
    "bytes of a body kept in memory; the rest goes to a file",
    set_size<&P::body_buffer>, {0, kGiga}},
   {"temp-dir", "DIR", "/tmp", Sec::limits, "directory of these temporary files",
-   set_text<&S::temp_dir>},
+   set_text<&S::temp_dir>, {}, kOnce, kGlobal},
   {"request-buffering", "", "yes", Sec::limits,
    "no: call the application before the body is complete",
    set_flag<&P::request_buffering>},
@@ -200,9 +203,9 @@ constexpr OptionRow kRows[] = {
   {"max-lifetime", "TIME", "0", Sec::limits},
 
   {"user", "USER", "", Sec::process, "run gateway and workers as USER",
-   set_user},
+   set_user, {}, kOnce, kAnywhere},
   {"group", "GROUP", "", Sec::process, "run them with GROUP; default: the user's groups",
-   set_group},
+   set_group, {}, kOnce, kAnywhere},
   {"umask", "MODE", "", Sec::process, "umask of the workers",
    set_mode<&P::umask>},
   {"allow-root", "", "no", Sec::process, "allow workers to run as root",
@@ -220,9 +223,9 @@ constexpr OptionRow kRows[] = {
   {"pidfile", "PATH", "", Sec::process},
 
   {"log", "WHERE", "stderr", Sec::logs, "stderr or the path of a file",
-   set_log},
+   set_log, {}, kOnce, kGlobal},
   {"log-level", "LEVEL", "notice", Sec::logs, "error, warning, notice, info or debug",
-   set_log_level},
+   set_log_level, {}, kOnce, kGlobal},
   {"access-log", "WHERE", "off", Sec::logs, "one line a request: off, stderr or the path of a file",
    set_access_log},
   {"access-format", "FORMAT", "combined", Sec::logs,
@@ -230,7 +233,7 @@ constexpr OptionRow kRows[] = {
    set_access_format},
   {"rotate-size", "SIZE", "0", Sec::logs,
    "rename a log of this size to PATH.1, that one to PATH.2, up to 5; 0: never",
-   set_size<&S::rotate_size>, kAnySize},
+   set_size<&S::rotate_size>, kAnySize, kOnce, kGlobal},
 
   {"control", "PATH", "off", Sec::operation},
   {"debug-params", "", "no", Sec::operation,

@@ -1,6 +1,7 @@
-// The one table of options. It drives the command line, --help, range errors and the test that
-// compares the manual page with --help. To add an option: a row here, a field in settings.h, an
-// entry in man/pycgid.8, a test.
+// The one table of options. It drives the command line, the file, --help, range errors, -tt and the
+// test that compares the manual pages with --help. To add an option: a row here, a field in
+// settings.h (of Settings when it is global, of PoolSettings otherwise), an entry in
+// man/pycgid.conf.5, a test.
 #pragma once
 
 #include "daemon/settings.h"
@@ -14,9 +15,17 @@ namespace pycgid {
 
 enum class OptionSection { sockets, application, interpreters, limits, process, logs, operation };
 
+// Where in a file an option may stand.
+enum class OptionScope {
+  pool,
+  global,   // before the first pool
+  anywhere  // the gateway's there, and what pools have that say nothing; in a pool, its workers'
+};
+
 struct OptionRow;
 
-// Stores a value; returns what is wrong with it ("must be between 1 and 1000"), "" when nothing is.
+// Stores a value, in the last pool or, when there is none yet, in the global settings; returns what
+// is wrong with it ("must be between 1 and 1000"), "" when nothing is.
 using OptionSetter = std::string (*)(Settings& settings, std::string_view value,
                                      const OptionRow& row);
 
@@ -34,6 +43,7 @@ struct OptionRow {
   OptionSetter set = nullptr;  // null: part of the contract, not built yet
   OptionRange range{};
   bool repeatable = false;
+  OptionScope scope = OptionScope::pool;
 };
 
 std::span<const OptionRow> option_rows();

@@ -38,11 +38,15 @@ std::string Dispatcher::next_request_id() {
 // --- requests -----------------------------------------------------------------------------------
 
 bool Dispatcher::enqueue(Exchange& exchange) {
-  if (full()) return false;
+  if (refusing_ || full()) return false;
   queue_.push_back(exchange);
   ++waiting_;
   exchange.queued();
   return true;
+}
+
+void Dispatcher::refuse_all() {
+  refusing_ = true;
 }
 
 // What was handed ahead waits as well, and a request for which a thread is idle does not.
@@ -84,6 +88,7 @@ void Dispatcher::worker_exited(std::uint32_t id) {
 
 void Dispatcher::take_over(std::uint32_t generation) {
   generation_ = generation;
+  refusing_ = false;
   for (const auto& worker : workers_) {
     if (worker->info().generation >= generation || worker->lost()) continue;
     requeue(worker->abandon_untaken());

@@ -36,6 +36,10 @@ class Dispatcher final : public WorkerOwner {
   void withdraw(Exchange& exchange);
   std::size_t waiting() const { return waiting_; }
 
+  // The pool does not start: nothing is taken until the next take_over.
+  void refuse_all();
+  bool is_refusing() const { return refusing_; }
+
   // --- workers --------------------------------------------------------------------------------
   void add_worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel);
   void worker_exited(std::uint32_t id);
@@ -67,6 +71,7 @@ class Dispatcher final : public WorkerOwner {
   std::size_t waiting_ = 0;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::uint32_t generation_ = 0;
+  bool refusing_ = false;
   Clock::time_point stale_checked_{};
   std::string id_prefix_;
   std::uint64_t id_count_ = 0;

@@ -209,7 +209,8 @@ void Exchange::dispatch() {
   dispatched_ = true;
   if (!context_.dispatcher.enqueue(*this)) {
     dispatched_ = false;
-    refuse(503, "the queue is full (option \"max-queue\")");
+    refuse(503, context_.dispatcher.is_refusing() ? "the pool does not start"
+                                                  : "the queue is full (option \"max-queue\")");
   }
 }
 

@@ -1,5 +1,6 @@
 #include "daemon/gateway/gateway.h"
 
+#include "daemon/address.h"
 #include "daemon/gateway/acceptor.h"
 #include "daemon/gateway/access_log.h"
 #include "daemon/gateway/connection.h"
@@ -80,10 +81,12 @@ class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnW
   void on_message(Message& message);
   void open_error_log(pyhost::UniqueFd fd);
   void open_access_log(Message& message);
+  void add_listener(Message& message);
   void add_output(Message& message);
   void add_worker(Message& message);
   void worker_exited(const Message& message);
   void violation(std::uint32_t worker, std::string_view why);
+  void listen(ListeningSocket listener);
   void open_listeners(std::uint32_t pool);
   void note_shortage(std::string_view text);
   void pause_accepting();
@@ -124,10 +127,7 @@ Gateway::Gateway(const Settings& settings, std::vector<ListeningSocket> listener
         loop_, settings, pool,
         [this](std::uint32_t worker, std::string_view why) { violation(worker, why); }));
   }
-  for (ListeningSocket& listener : listeners) {
-    acceptors_.push_back(
-        std::make_unique<Acceptor>(std::move(listener), loop_.poller(), peers_, *this));
-  }
+  for (ListeningSocket& listener : listeners) listen(std::move(listener));
 }
 
 Gateway::~Gateway() {
@@ -170,6 +170,11 @@ void Gateway::on_message(Message& message) {
     case MessageType::take_over:
       pools_.at(message.pool)->dispatcher.take_over(message.generation);
       return open_listeners(message.pool);
+    case MessageType::listen:
+      return add_listener(message);
+    case MessageType::refuse:
+      pools_.at(message.pool)->dispatcher.refuse_all();
+      return open_listeners(message.pool);
     case MessageType::finish:
       return finish();
     case MessageType::log_reopened:
@@ -190,6 +195,22 @@ void Gateway::open_error_log(pyhost::UniqueFd fd) {
 void Gateway::open_access_log(Message& message) {
   const auto& log = pools_.at(message.pool)->access_log;
   if (log != nullptr && !message.fds.empty()) log->open(std::move(message.fds.front()));
+}
+
+void Gateway::add_listener(Message& message) {
+  if (message.fds.empty()) return;
+  const std::size_t blank = std::min(message.text.find(' '), message.text.size() - 1);
+  const bool is_scgi = message.text.substr(0, blank) == option_name(Protocol::scgi);
+  listen({.fd = std::move(message.fds.front()),
+          .protocol = is_scgi ? Protocol::scgi : Protocol::fastcgi,
+          .pool = message.pool,
+          .text = message.text.substr(blank + 1)});
+  if (!paused_) resume_accepting();
+}
+
+void Gateway::listen(ListeningSocket listener) {
+  acceptors_.push_back(
+      std::make_unique<Acceptor>(std::move(listener), loop_.poller(), peers_, *this));
 }
 
 void Gateway::add_output(Message& message) {

@@ -96,14 +96,6 @@ pyhost::UniqueFd adopt(const Address& address) {
   return fd;
 }
 
-int usable_backlog(int wanted) {
-  std::ifstream file("/proc/sys/net/core/somaxconn");
-  int most = wanted;
-  if (!(file >> most) || wanted <= most) return wanted;
-  log_notice(concat("backlog ", wanted, " is more than net.core.somaxconn allows, using ", most));
-  return most;
-}
-
 pyhost::UniqueFd listen_on(const Address& address, const PoolSettings& pool, int backlog) {
   switch (address.kind) {
     case Address::Kind::inherited_fd:
@@ -151,15 +143,19 @@ BoundSocket::~BoundSocket() {
   if (status.st_dev == device_ && status.st_ino == inode_) ::unlink(address_.path.c_str());
 }
 
-std::vector<BoundSocket> bind_all(const Settings& settings) {
-  const int backlog = usable_backlog(settings.backlog);
+std::vector<BoundSocket> bind_pool(const PoolSettings& pool, std::uint32_t id, int backlog) {
   std::vector<BoundSocket> sockets;
-  for (std::uint32_t pool = 0; pool < settings.pools.size(); ++pool) {
-    for (const Address& address : addresses_of(settings.pools[pool])) {
-      sockets.emplace_back(listen_on(address, settings.pools[pool], backlog), address, pool);
-    }
+  for (const Address& address : addresses_of(pool)) {
+    sockets.emplace_back(listen_on(address, pool, backlog), address, id);
   }
   return sockets;
+}
+
+void note_usable_backlog(int wanted) {
+  std::ifstream file("/proc/sys/net/core/somaxconn");
+  int most = wanted;
+  if (!(file >> most) || wanted <= most) return;
+  log_notice(concat("backlog ", wanted, " is more than net.core.somaxconn allows, using ", most));
 }
 
 }  // namespace pycgid

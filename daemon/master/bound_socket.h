@@ -39,8 +39,11 @@ class BoundSocket {
   ino_t inode_ = 0;
 };
 
-// Binds all sockets of all pools; a pool without an address takes descriptor 0 when that is a
+// Binds all sockets of pool number `id`; without an address it takes descriptor 0 when that is a
 // listening socket (FastCGI 1.0 section 2.2). Throws StartupError.
-std::vector<BoundSocket> bind_all(const Settings& settings);
+std::vector<BoundSocket> bind_pool(const PoolSettings& pool, std::uint32_t id, int backlog);
+
+// Says so when the kernel will cut option "backlog".
+void note_usable_backlog(int wanted);
 
 }  // namespace pycgid

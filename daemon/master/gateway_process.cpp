@@ -21,7 +21,7 @@ GatewayProcess::GatewayProcess(const Settings& settings, const ProcessTitle& tit
       title_(title),
       credentials_(resolve_credentials(settings.user, settings.group)) {}
 
-std::string GatewayProcess::start(std::vector<BoundSocket>& sockets, TimePoint now) {
+std::string GatewayProcess::start(const std::vector<BoundSocket*>& sockets, TimePoint now) {
   std::optional<std::pair<Link, Link>> ends;
   try {
     ends = Link::create();
@@ -38,7 +38,8 @@ std::string GatewayProcess::start(std::vector<BoundSocket>& sockets, TimePoint n
   return {};
 }
 
-void GatewayProcess::run_child(std::vector<BoundSocket>& sockets, Link link, pid_t master) const {
+void GatewayProcess::run_child(const std::vector<BoundSocket*>& sockets, Link link,
+                               pid_t master) const {
   setpgid(0, 0);
   if (!drop_privileges(credentials_)) {
     log_error(concat("gateway cannot change to user ", in_quotes(settings_.user), ": ",
@@ -47,7 +48,7 @@ void GatewayProcess::run_child(std::vector<BoundSocket>& sockets, Link link, pid
   }
   if (!die_with_parent(master)) _exit(static_cast<int>(ExitStatus::ok));
   std::vector<int> kept{link.fd(), log_fd()};
-  for (const BoundSocket& socket : sockets) kept.push_back(socket.fd().get());
+  for (const BoundSocket* socket : sockets) kept.push_back(socket->fd().get());
   close_descriptors_except(kept);
   restore_signals();
   // sendfile(2) knows no MSG_NOSIGNAL.
@@ -55,9 +56,9 @@ void GatewayProcess::run_child(std::vector<BoundSocket>& sockets, Link link, pid
   title_.set("pycgid: gateway");
   set_log_identity("gateway");
   std::vector<ListeningSocket> listeners;
-  for (BoundSocket& socket : sockets) {
-    const Address& address = socket.address();
-    listeners.push_back({socket.take_fd(), address.protocol, socket.pool(), address.text});
+  for (BoundSocket* socket : sockets) {
+    const Address& address = socket->address();
+    listeners.push_back({socket->take_fd(), address.protocol, socket->pool(), address.text});
   }
   _exit(run_gateway(settings_, std::move(listeners), std::move(link)));
 }

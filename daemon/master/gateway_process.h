@@ -25,7 +25,7 @@ class GatewayProcess {
 
   // Forks it; it serves `sockets`, which stay the master's too. Returns what went wrong, "" when
   // nothing did.
-  std::string start(std::vector<BoundSocket>& sockets, TimePoint now);
+  std::string start(const std::vector<BoundSocket*>& sockets, TimePoint now);
 
   bool is_running() const { return pid_ > 0; }
   pid_t pid() const { return pid_; }
@@ -45,7 +45,8 @@ class GatewayProcess {
   TimePoint started() const { return started_; }
 
  private:
-  [[noreturn]] void run_child(std::vector<BoundSocket>& sockets, Link link, pid_t master) const;
+  [[noreturn]] void run_child(const std::vector<BoundSocket*>& sockets, Link link,
+                              pid_t master) const;
 
   const Settings& settings_;
   ProcessTitle title_;

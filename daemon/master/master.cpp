@@ -4,7 +4,6 @@
 #include "daemon/log.h"
 #include "daemon/master/exit_text.h"
 #include "daemon/master/signals.h"
-#include "daemon/master/worker_spawn.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 
@@ -32,16 +31,6 @@ TimePoint current_time() {
   return std::chrono::steady_clock::now();
 }
 
-std::string joined_addresses(const std::vector<BoundSocket>& sockets, std::uint32_t pool) {
-  std::string text;
-  for (const BoundSocket& socket : sockets) {
-    if (socket.pool() != pool) continue;
-    if (!text.empty()) text += ", ";
-    text += socket.address().text;
-  }
-  return text;
-}
-
 std::string plural(unsigned count, std::string_view thing) {
   return concat(count, " ", thing, count == 1 ? "" : "s");
 }
@@ -59,12 +48,15 @@ void check_temp_dir(const Settings& settings) {
 Master::Master(const Settings& settings, LogFiles& logs, const ProcessTitle& title)
     : settings_(settings), logs_(logs), gateway_(settings, title) {
   check_temp_dir(settings);
+  note_usable_backlog(settings.backlog);
+  PoolHost& host = *this;
   for (const PoolSettings& pool : settings.pools) {
-    Credentials credentials = worker_credentials(pool);
-    WorkerCommand command = make_worker_command(settings, pool, credentials, environ);
-    plans_.push_back({std::move(command), std::move(credentials)});
+    const auto id = static_cast<std::uint32_t>(pools_.size());
+    pools_.push_back(std::make_unique<ManagedPool>(settings, pool, id, host));
+    pools_.back()->prepare();
   }
-  sockets_ = bind_all(settings);
+  const auto failed = [](const auto& pool) { return pool->failure().has_value(); };
+  if (std::ranges::all_of(pools_, failed)) throw *pools_.front()->failure();
   signals_ = take_signals();
 }
 
@@ -77,18 +69,18 @@ void Master::run() {
 
 void Master::boot() {
   start_gateway(current_time());
-  PoolHost& host = *this;
-  for (std::uint32_t pool = 0; pool < settings_.pools.size(); ++pool) {
-    pools_.emplace_back(settings_.pools[pool], pool, host);
-  }
-  for (PoolSupervisor& pool : pools_) pool.boot(current_time());
-  check_boot();
+  for (const auto& pool : pools_) pool->boot(current_time());
+  hear_news();
 }
 
 void Master::start_gateway(TimePoint now) {
   gateway_ready_ = false;
   gateway_due_.reset();
-  const std::string wrong = gateway_.start(sockets_, now);
+  std::vector<BoundSocket*> sockets;
+  for (const auto& pool : pools_) {
+    for (BoundSocket& socket : pool->sockets()) sockets.push_back(&socket);
+  }
+  const std::string wrong = gateway_.start(sockets, now);
   if (wrong.empty()) return send_access_logs();
   if (phase_ == Phase::booting) fail_start(ExitStatus::system, wrong);
   const Milliseconds delay = gateway_.on_exited(now);
@@ -98,13 +90,13 @@ void Master::start_gateway(TimePoint now) {
 
 bool Master::is_over() const {
   return phase_ >= Phase::stopping && !gateway_.is_running() &&
-         std::ranges::all_of(pools_, &PoolSupervisor::is_empty);
+         std::ranges::all_of(pools_, [](const auto& pool) { return pool->workers().is_empty(); });
 }
 
 void Master::wait() {
   std::vector<pollfd> entries{{signals_.get(), POLLIN, 0}, {gateway_.link_fd(), POLLIN, 0}};
-  for (const PoolSupervisor& pool : pools_) {
-    for (int fd : pool.status_fds()) entries.push_back({fd, POLLIN, 0});
+  for (const auto& pool : pools_) {
+    for (int fd : pool->workers().status_fds()) entries.push_back({fd, POLLIN, 0});
   }
   if (::poll(entries.data(), entries.size(), patience(current_time())) < 0 && errno != EINTR) {
     // Only a lack of memory can be the cause; nothing is lost by trying again.
@@ -113,12 +105,12 @@ void Master::wait() {
   const TimePoint now = current_time();
   for (std::size_t i = 2; i < entries.size(); ++i) {
     if (entries[i].revents == 0) continue;
-    for (PoolSupervisor& pool : pools_) pool.on_status_readable(entries[i].fd, now);
+    for (const auto& pool : pools_) pool->workers().on_status_readable(entries[i].fd, now);
   }
   if (entries[1].revents != 0) on_messages();
   if (entries[0].revents != 0) on_signals();
   on_time(now);
-  check_boot();
+  hear_news();
 }
 
 int Master::patience(TimePoint now) const {
@@ -128,7 +120,7 @@ int Master::patience(TimePoint now) const {
   };
   consider(end_due_);
   consider(logs_.next_due());
-  for (const PoolSupervisor& pool : pools_) consider(pool.next_due());
+  for (const auto& pool : pools_) consider(pool->next_due());
   if (!next) return -1;
   const auto left = std::chrono::ceil<Milliseconds>(*next - now).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, std::numeric_limits<int>::max()));
@@ -165,7 +157,7 @@ void Master::on_message(const Message& message) {
       gateway_ready_ = true;
       break;
     case MessageType::worker_violated:
-      for (PoolSupervisor& pool : pools_) pool.on_violation(message.worker, message.text);
+      for (const auto& pool : pools_) pool->workers().on_violation(message.worker, message.text);
       break;
     case MessageType::drained:
       log_info("all requests are finished");
@@ -176,12 +168,12 @@ void Master::on_message(const Message& message) {
 }
 
 void Master::on_time(TimePoint now) {
-  for (PoolSupervisor& pool : pools_) pool.on_time(now);
+  for (const auto& pool : pools_) pool->on_time(now);
   if (logs_.tend(now)) send_logs();
   if (gateway_due_ && *gateway_due_ <= now && phase_ == Phase::serving) {
     start_gateway(now);
     if (!gateway_.is_running()) return;
-    for (PoolSupervisor& pool : pools_) pool.recover(now);
+    for (const auto& pool : pools_) pool->recover(now);
   }
   if (end_due_ && *end_due_ <= now) {
     if (phase_ == Phase::stopping) {
@@ -207,7 +199,7 @@ void Master::reap_children() {
 // As process 1 of a container we also inherit children that we do not know.
 bool Master::is_ours(pid_t pid) const {
   return pid == gateway_.pid() ||
-         std::ranges::any_of(pools_, [pid](const auto& pool) { return pool.owns(pid); });
+         std::ranges::any_of(pools_, [pid](const auto& pool) { return pool->workers().owns(pid); });
 }
 
 void Master::on_child_exited(pid_t pid, int wait_status) {
@@ -217,8 +209,8 @@ void Master::on_child_exited(pid_t pid, int wait_status) {
     on_gateway_exited(wait_status, now);
     return;
   }
-  for (PoolSupervisor& pool : pools_) {
-    if (pool.owns(pid)) pool.on_exited(pid, wait_status, now);
+  for (const auto& pool : pools_) {
+    if (pool->workers().owns(pid)) pool->workers().on_exited(pid, wait_status, now);
   }
 }
 
@@ -234,28 +226,45 @@ void Master::on_gateway_exited(int wait_status, TimePoint now) {
     const std::string when = delay.count() == 0 ? "" : concat(" in ", duration_text(delay));
     log_line(LogLevel::error, object, concat(what, "; replacing it and all workers", when));
     gateway_due_ = now + delay;
-    for (PoolSupervisor& pool : pools_) pool.abandon(now);
+    for (const auto& pool : pools_) pool->workers().abandon(now);
   } else if (phase_ == Phase::stopping && !exited_cleanly(wait_status)) {
     log_line(LogLevel::error, object, what);
   }
 }
 
-void Master::check_boot() {
-  if (phase_ != Phase::booting) return;
-  for (const PoolSupervisor& pool : pools_) {
-    if (pool.start_failure()) {
-      fail_boot(*pool.start_failure());
-      return;
+// Whether a pool has started is told when the gateway is there too.
+void Master::hear_news() {
+  if (!gateway_ready_ || phase_ > Phase::serving) return;
+  for (const auto& pool : pools_) {
+    switch (pool->news()) {
+      case ManagedPool::News::none:
+        break;
+      case ManagedPool::News::serves:
+        announce(*pool);
+        break;
+      case ManagedPool::News::failed:
+        on_start_failure(*pool, current_time());
     }
+    if (phase_ > Phase::serving) return;
   }
-  if (!gateway_ready_ || !std::ranges::all_of(pools_, &PoolSupervisor::is_serving)) return;
-  phase_ = Phase::serving;
-  for (std::uint32_t index = 0; index < settings_.pools.size(); ++index) {
-    const PoolSettings& pool = settings_.pools[index];
-    log_notice(concat("ready: pool ", in_quotes(pool.name), ", ", plural(pool.processes, "worker"),
-                      " x ", plural(pool.threads, "thread"), ", on ",
-                      joined_addresses(sockets_, index)));
+  const auto decided = [](const auto& pool) { return pool->is_decided(); };
+  if (phase_ == Phase::booting && std::ranges::all_of(pools_, decided)) phase_ = Phase::serving;
+}
+
+void Master::on_start_failure(ManagedPool& pool, TimePoint now) {
+  const auto failed = [](const auto& other) { return other->failure().has_value(); };
+  if (phase_ == Phase::booting && std::ranges::all_of(pools_, failed)) {
+    fail_boot(*pool.failure());
+  } else {
+    pool.retry_later(now);
   }
+}
+
+void Master::announce(const ManagedPool& pool) const {
+  const PoolSettings& settings = pool.settings();
+  log_notice(concat("ready: pool ", in_quotes(settings.name), ", ",
+                    plural(settings.processes, "worker"), " x ", plural(settings.threads, "thread"),
+                    ", on ", pool.addresses_text()));
 }
 
 void Master::reload() {
@@ -264,14 +273,21 @@ void Master::reload() {
     log_notice("reload: all workers are being replaced already");
     return;
   }
-  for (PoolSupervisor& pool : pools_) pool.reload(current_time());
+  const TimePoint now = current_time();
+  for (const auto& pool : pools_) {
+    if (pool->failure()) {
+      pool->retry_now(now);
+    } else {
+      pool->workers().reload(now);
+    }
+  }
 }
 
 void Master::send_access_logs() {
-  for (std::uint32_t pool = 0; pool < settings_.pools.size(); ++pool) {
-    pyhost::UniqueFd fd = logs_.access_log(settings_.pools[pool]);
+  for (const auto& pool : pools_) {
+    pyhost::UniqueFd fd = logs_.access_log(pool->settings());
     if (!fd) continue;
-    Message message{.type = MessageType::access_log, .pool = pool};
+    Message message{.type = MessageType::access_log, .pool = pool->id()};
     message.fds.push_back(std::move(fd));
     gateway_.send(message);
   }
@@ -305,16 +321,16 @@ void Master::stop() {
   gateway_.send(message);
   const TimePoint now = current_time();
   end_due_ = now;
-  for (std::size_t i = 0; i < pools_.size(); ++i) {
-    pools_[i].stop(now);
-    end_due_ = std::max(*end_due_, now + settings_.pools[i].stop_timeout + kGrace);
+  for (const auto& pool : pools_) {
+    pool->stop(now);
+    end_due_ = std::max(*end_due_, now + pool->settings().stop_timeout + kGrace);
   }
 }
 
 void Master::fail_boot(StartupError failure) {
   failure_ = std::move(failure);
   phase_ = Phase::ending;
-  for (PoolSupervisor& pool : pools_) pool.kill_all();
+  for (const auto& pool : pools_) pool->kill_all();
   Message message;
   message.type = MessageType::finish;
   gateway_.send(message);
@@ -325,16 +341,15 @@ void Master::end_all() {
   phase_ = Phase::ending;
   end_due_.reset();
   gateway_due_.reset();
-  for (PoolSupervisor& pool : pools_) pool.kill_all();
+  for (const auto& pool : pools_) pool->kill_all();
   gateway_.kill();
 }
 
 // --- PoolHost ------------------------------------------------------------------------------------
 
 std::string Master::spawn(std::uint32_t pool, std::uint32_t number, SpawnedWorker& worker) {
-  const PoolPlan& plan = plans_[pool];
   worker.id = ++last_worker_;
-  return spawn_worker({settings_.pools[pool], plan.command, plan.credentials}, number, worker);
+  return pools_.at(pool)->spawn(number, worker);
 }
 
 void Master::signal_group(pid_t leader, int signal) {

@@ -2,16 +2,15 @@
 // pass, and never looks at a request. One thread; poll(2).
 #pragma once
 
-#include "daemon/master/bound_socket.h"
 #include "daemon/master/gateway_process.h"
 #include "daemon/master/log_files.h"
-#include "daemon/master/pool_supervisor.h"
+#include "daemon/master/managed_pool.h"
 #include "daemon/master/process_title.h"
-#include "daemon/master/worker_command.h"
 #include "daemon/settings.h"
 #include "pyhost/unique_fd.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,21 +26,16 @@ class Master : private PoolHost {
   // `logs` outlive the master. Throws StartupError.
   Master(const Settings& settings, LogFiles& logs, const ProcessTitle& title);
 
-  // Returns when everything has ended after a signal. Throws StartupError when a pool does not
-  // start; nothing is left running then.
+  // Returns when everything has ended after a signal. Throws StartupError when no pool starts;
+  // nothing is left running then.
   void run();
 
  private:
   enum class Phase {
-    booting,  // until every pool serves
+    booting,  // until every pool serves or has failed, and one serves
     serving,
     stopping,  // no more requests are accepted, those in progress are finished
     ending     // everything was killed, and only needs to be reaped
-  };
-
-  struct PoolPlan {
-    WorkerCommand command;
-    Credentials credentials;
   };
 
   std::string spawn(std::uint32_t pool, std::uint32_t number, SpawnedWorker& worker) override;
@@ -62,7 +56,9 @@ class Master : private PoolHost {
   bool is_ours(pid_t pid) const;
   void on_child_exited(pid_t pid, int wait_status);
   void on_gateway_exited(int wait_status, TimePoint now);
-  void check_boot();
+  void hear_news();
+  void on_start_failure(ManagedPool& pool, TimePoint now);
+  void announce(const ManagedPool& pool) const;
   void reload();
   void send_access_logs();
   void send_logs();
@@ -73,11 +69,9 @@ class Master : private PoolHost {
 
   const Settings& settings_;
   LogFiles& logs_;
-  std::vector<PoolPlan> plans_;
   GatewayProcess gateway_;
-  std::vector<BoundSocket> sockets_;
   pyhost::UniqueFd signals_;
-  std::vector<PoolSupervisor> pools_;
+  std::vector<std::unique_ptr<ManagedPool>> pools_;
   Phase phase_ = Phase::booting;
   bool gateway_ready_ = false;
   std::uint32_t last_worker_ = 0;

@@ -20,6 +20,7 @@ Milliseconds since(TimePoint then, TimePoint now) {
 }  // namespace
 
 void PoolSupervisor::boot(TimePoint now) {
+  start_failure_.reset();
   start_candidate(now);
 }
 

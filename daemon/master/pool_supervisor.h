@@ -44,7 +44,7 @@ class PoolSupervisor {
   PoolSupervisor(const PoolSettings& settings, std::uint32_t index, PoolHost& host)
       : settings_(settings), index_(index), host_(host) {}
 
-  // Starts the first generation.
+  // Starts the first generation; once more after it failed.
   void boot(TimePoint now);
   // Starts a new generation beside the serving one; once more afterwards when one is on its way.
   void reload(TimePoint now);

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Compares the options of `pycgid --help` with those of pycgid(8), and checks the page's mdoc.
+"""Compares the options of `pycgid --help` with those of the manual, and checks the pages' mdoc.
 
-usage: check_man.py PYCGID PAGE
+pycgid(8) has what stands on the command line alone, pycgid.conf(5) all the others.
+
+usage: check_man.py PYCGID PYCGID.8 PYCGID.CONF.5
 """
 
 import re
@@ -20,26 +22,28 @@ def options_of_help(program):
 
 
 def options_of_page(page):
-    """Option names with their placeholders: `.It Fl -fastcgi Ar ADDR` is {"fastcgi": "ADDR"}."""
+    """Option names with their placeholders: `.It Ic fastcgi Ar ADDR` is {"fastcgi": "ADDR"}."""
     options = {}
     with open(page, encoding="utf-8") as lines:
         for line in lines:
-            if not line.startswith(".It Fl"):
+            if not line.startswith((".It Fl", ".It Ic")):
                 continue
-            placeholder = "".join(re.findall(r"[A-Z]{2,}|=|\bN\b", line.split("Fl", 1)[1]))
-            for name in re.findall(r"(?:^|\s)-([a-z-]+)", line):
+            entry = line[len(".It Fl") :]
+            placeholder = "".join(re.findall(r"[A-Z]{2,}|=|\bN\b", entry))
+            pattern = r"^ ([a-z-]+)" if line.startswith(".It Ic") else r"(?:^|\s)-([a-z-]+)"
+            for name in re.findall(pattern, entry):
                 options[name] = placeholder
     return options
 
 
 def differences(in_help, in_page):
     for name in sorted(in_help.keys() - in_page.keys()):
-        yield f"--{name} is in --help, but not in the page"
+        yield f"--{name} is in --help, but not in the manual"
     for name in sorted(in_page.keys() - in_help.keys()):
-        yield f"--{name} is in the page, but not in --help"
+        yield f"--{name} is in the manual, but not in --help"
     for name in sorted(in_help.keys() & in_page.keys()):
         if in_help[name] != in_page[name]:
-            yield f"--{name} takes {in_help[name]!r} in --help, but {in_page[name]!r} in the page"
+            yield f"--{name} takes {in_help[name]!r} in --help, but {in_page[name]!r} in the manual"
 
 
 def lint(page):
@@ -50,11 +54,17 @@ def lint(page):
 
 
 def main():
-    program, page = sys.argv[1:]
+    program, *pages = sys.argv[1:]
     in_help = options_of_help(program)
     if len(in_help) < 30:
         sys.exit(f"only {len(in_help)} options found in --help")
-    wrong = [*differences(in_help, options_of_page(page)), *lint(page)]
+    in_pages = {}
+    wrong = [line for page in pages for line in lint(page)]
+    for page in pages:
+        options = options_of_page(page)
+        wrong += [f"--{name} is in two pages" for name in options.keys() & in_pages.keys()]
+        in_pages.update(options)
+    wrong += differences(in_help, in_pages)
     print(*wrong, sep="\n")
     sys.exit(1 if wrong else 0)
 

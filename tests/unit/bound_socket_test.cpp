@@ -49,6 +49,10 @@ Settings listening_on(const std::string& address) {
   return settings;
 }
 
+std::vector<BoundSocket> bind_all(const Settings& settings) {
+  return bind_pool(settings.pools.at(0), 0, settings.backlog);
+}
+
 std::string refusal(const Settings& settings) {
   try {
     bind_all(settings);

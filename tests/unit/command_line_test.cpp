@@ -12,10 +12,14 @@ namespace {
 
 using namespace pycgid;
 
+Settings settings_of(const std::vector<std::string>& arguments) {
+  return make_settings(load_configuration(parse_command_line(arguments).source));
+}
+
 // The message of a usage error; "" when the arguments are accepted.
 std::string refusal(const std::vector<std::string>& arguments) {
   try {
-    parse_command_line(arguments);
+    settings_of(arguments);
     return {};
   } catch (const StartupError& error) {
     CHECK(error.status == ExitStatus::usage);
@@ -24,10 +28,11 @@ std::string refusal(const std::vector<std::string>& arguments) {
 }
 
 TEST_CASE("command line: options and application in any order", "[options]") {
-  const CommandLine command =
-      parse_command_line({"--threads", "2", "blog.wsgi", "--scgi=[::1]:4000", "--processes=3"});
-  const PoolSettings& pool = command.settings.pools.at(0);
-  CHECK(command.action == CommandLine::Action::run);
+  const std::vector<std::string> arguments{"--threads", "2", "blog.wsgi", "--scgi=[::1]:4000",
+                                           "--processes=3"};
+  CHECK(parse_command_line(arguments).action == CommandLine::Action::run);
+  const Settings settings = settings_of(arguments);
+  const PoolSettings& pool = settings.pools.at(0);
   CHECK(pool.app == "blog.wsgi");
   CHECK(pool.name == "blog");
   CHECK(pool.threads == 2);
@@ -37,26 +42,26 @@ TEST_CASE("command line: options and application in any order", "[options]") {
 }
 
 TEST_CASE("command line: a bare flag does not take the application", "[options]") {
-  const CommandLine command = parse_command_line({"--clear-env", "blog"});
-  CHECK(command.settings.pools[0].clear_env);
-  CHECK(command.settings.pools[0].app == "blog");
+  const Settings settings = settings_of({"--clear-env", "blog"});
+  CHECK(settings.pools[0].clear_env);
+  CHECK(settings.pools[0].app == "blog");
 }
 
 TEST_CASE("command line: a flag can be switched off", "[options]") {
-  CHECK_FALSE(
-      parse_command_line({"--request-buffering=no", "x"}).settings.pools[0].request_buffering);
+  CHECK_FALSE(settings_of({"--request-buffering=no", "x"}).pools[0].request_buffering);
   CHECK(refusal({"--allow-root=maybe", "x"}) ==
         "bad value \"maybe\" for option \"allow-root\": must be yes or no");
 }
 
 TEST_CASE("command line: a repeatable option adds up", "[options]") {
-  const CommandLine command =
-      parse_command_line({"--env", "A=1", "--env", "B=2", "--pythonpath", "/x", "app"});
-  CHECK(command.settings.pools[0].env == std::vector<std::string>{"A=1", "B=2"});
+  const Settings settings =
+      settings_of({"--env", "A=1", "--env", "B=2", "--pythonpath", "/x", "app"});
+  CHECK(settings.pools[0].env == std::vector<std::string>{"A=1", "B=2"});
 }
 
 TEST_CASE("command line: actions", "[options]") {
   CHECK(parse_command_line({"-t", "x"}).action == CommandLine::Action::check);
+  CHECK(parse_command_line({"-tt", "x"}).action == CommandLine::Action::check_and_show);
   CHECK(parse_command_line({"-V"}).action == CommandLine::Action::version);
   CHECK(parse_command_line({"--version"}).action == CommandLine::Action::version);
   CHECK(parse_command_line({"-h"}).action == CommandLine::Action::help);
@@ -80,10 +85,29 @@ TEST_CASE("command line: an option of the contract that is not built is refused"
   }
 }
 
-TEST_CASE("command line: configuration files are refused", "[options]") {
-  CHECK(refusal({"--config", "/etc/x"}).starts_with("configuration files are not built yet"));
+TEST_CASE("command line: the user is the gateway's and the workers'", "[options]") {
+  const Settings settings = settings_of({"--user", "www-data", "x"});
+  CHECK(settings.user == "www-data");
+  CHECK(settings.pools[0].user == "www-data");
+}
+
+TEST_CASE("command line: a file stands in an application's place", "[options]") {
+  const ConfigSource source =
+      parse_command_line({"--config", "/etc/x", "--log-level", "debug", "--user=me"}).source;
+  CHECK(source.file == "/etc/x");
+  CHECK(source.given.pools.empty());
+  REQUIRE(source.given.global.options.size() == 2);
+  CHECK(source.given.global.options[0].value == "debug");
+  CHECK(refusal({"--config", "/etc/x", "app"})
+            .starts_with("option \"config\" and an application exclude each other"));
+  CHECK(refusal({"--config", "/etc/x", "--config", "/etc/y"})
+            .starts_with("option \"config\" is given twice"));
+  CHECK(refusal({"--config", "/etc/x", "--threads=2"})
+            .starts_with("option \"threads\" belongs to a pool; write it into \"/etc/x\""));
+}
+
+TEST_CASE("command line: without an application and a file nothing can start", "[options]") {
   CHECK(refusal({}).starts_with("no application given"));
-  CHECK(refusal({"-tt", "x"}) == "option \"-tt\" is not built yet in this version");
 }
 
 TEST_CASE("command line: what stands there twice is refused", "[options]") {

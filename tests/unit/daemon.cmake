@@ -1,11 +1,12 @@
 # Master, configuration, log, and the manual page.
 pycgid_unit_test(daemon_unit
-  SOURCES address_test.cpp bound_socket_test.cpp command_line_test.cpp link_test.cpp log_test.cpp
-          option_table_test.cpp pool_supervisor_test.cpp process_test.cpp
-          worker_command_test.cpp
+  SOURCES address_test.cpp bound_socket_test.cpp command_line_test.cpp config_file_test.cpp
+          link_test.cpp log_test.cpp option_table_test.cpp pool_supervisor_test.cpp
+          process_test.cpp worker_command_test.cpp
   LIBS daemon_core)
 
 add_test(NAME man_page
   COMMAND /usr/bin/python3 "${PROJECT_SOURCE_DIR}/tests/docs/check_man.py"
-          $<TARGET_FILE:pycgid> "${PROJECT_SOURCE_DIR}/man/pycgid.8")
+          $<TARGET_FILE:pycgid> "${PROJECT_SOURCE_DIR}/man/pycgid.8"
+          "${PROJECT_SOURCE_DIR}/man/pycgid.conf.5")
 set_tests_properties(man_page PROPERTIES LABELS docs TIMEOUT 30)

@@ -85,11 +85,13 @@ TEST_CASE("option table: values arrive in their field", "[options]") {
   CHECK(settings.log_level == LogLevel::debug);
 }
 
-TEST_CASE("option table: the user is the gateway's and the workers'", "[options]") {
-  Settings settings = one_pool();
+TEST_CASE("option table: a user before the first pool is the gateway's", "[options]") {
+  Settings settings;
   CHECK(set(settings, "user", "www-data") == "");
+  settings.pools.emplace_back();
+  CHECK(set(settings, "user", "blog") == "");
   CHECK(settings.user == "www-data");
-  CHECK(settings.pools[0].user == "www-data");
+  CHECK(settings.pools[0].user == "blog");
 }
 
 TEST_CASE("option table: the mount has no slash at its end", "[options]") {

@@ -40,9 +40,10 @@ def common_options():
 class Daemon:
     """A running daemon. Used as a context manager, it ends with stop() and its checks."""
 
-    def __init__(self, app, *options, command=(), pass_fds=(), env=None, **settings):
+    def __init__(self, app, *options, command=(), pass_fds=(), env=None, config=None, **settings):
         """`command` runs the program, if it is not to be run directly; both it and the options may
-        use {directory}. `settings` are chdir, processes and threads."""
+        use {directory}. `settings` are chdir, processes and threads. With `config`, the path of a
+        configuration file, `app` is None and the file says all about pools."""
         self.directory = tempfile.mkdtemp(prefix="pycgid-")
         os.chmod(self.directory, 0o755)
         self.temp_dir = self.path("tmp")
@@ -54,13 +55,12 @@ class Daemon:
         self._acknowledged = []
         self._ended = False
         self._news = threading.Condition()
-        listens = any(option in ("--fastcgi", "--scgi") for option in options)
-        if not listens and not command:
-            options += ("--fastcgi", f"unix:{self.fastcgi}", "--scgi", f"unix:{self.scgi}")
-        for name, value in {"chdir": APPS, "processes": 1, "threads": 2, **settings}.items():
-            options += (f"--{name}", str(value))
-        options += ("--temp-dir", self.temp_dir, "--env", f"GATE={self.gate.path}")
-        words = [*command, PROGRAM, app, *options, *common_options()]
+        options += ("--temp-dir", self.temp_dir)
+        if config:
+            words = [*command, PROGRAM, "--config", config, *options]
+        else:
+            options += tuple(self._pool_options(options, command, settings))
+            words = [*command, PROGRAM, app, *options]
         self.process = subprocess.Popen(
             [word.replace("{directory}", self.directory) for word in words],
             env=environment(**(env or {})),
@@ -72,6 +72,14 @@ class Daemon:
         )
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()
+
+    def _pool_options(self, options, command, settings):
+        listens = any(option in ("--fastcgi", "--scgi") for option in options)
+        if not listens and not command:
+            yield from ("--fastcgi", f"unix:{self.fastcgi}", "--scgi", f"unix:{self.scgi}")
+        for name, value in {"chdir": APPS, "processes": 1, "threads": 2, **settings}.items():
+            yield from (f"--{name}", str(value))
+        yield from ("--env", f"GATE={self.gate.path}", *common_options())
 
     # --- life ---
 

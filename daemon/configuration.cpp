@@ -1,0 +1,197 @@
+// The configuration as it was written, see configuration.h.
+#include "daemon/configuration.h"
+
+#include "daemon/address.h"
+#include "daemon/startup_error.h"
+#include "daemon/text.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <thread>
+#include <utility>
+
+namespace pycgid {
+namespace {
+
+// " (FILE:LINE)", or nothing for the command line, where the option alone says it all.
+std::string place(const std::string& where) {
+  return where.empty() ? "" : concat(" (", where, ")");
+}
+
+[[noreturn]] void refuse(const std::string& where, const std::string& text) {
+  fail_start(where.empty() ? ExitStatus::usage : ExitStatus::configuration, text + place(where));
+}
+
+void apply(Settings& settings, const GivenOption& option) {
+  const OptionRow& row = *option.row;
+  if (row.set == nullptr) {
+    refuse(option.where,
+           concat("option ", in_quotes(row.name), " is not built yet in this version"));
+  }
+  const std::string wrong = row.set(settings, option.value, row);
+  if (wrong.empty()) return;
+  refuse(option.where, concat("bad value ", in_quotes(option.value), " for option ",
+                              in_quotes(row.name), ": ", wrong));
+}
+
+void refuse_repeated(const GivenOption& option) {
+  const std::string text = concat("option ", in_quotes(option.row->name), " is given twice");
+  refuse(option.where, option.where.empty() ? text + "; see pycgid --help" : text);
+}
+
+void apply_all(Settings& settings, const ConfigSection& section) {
+  std::set<const OptionRow*> seen;
+  for (const GivenOption& option : section.options) {
+    if (!seen.insert(option.row).second && !option.row->repeatable) refuse_repeated(option);
+    apply(settings, option);
+  }
+}
+
+// The options of which a pool has one at most.
+constexpr std::pair<std::string_view, std::string_view> kExclusive{"python", "venv"};
+
+void check_pool(const ConfigSection& pool) {
+  const auto [one, other] = kExclusive;
+  if (pool.has(one) && pool.has(other)) {
+    refuse(pool.where,
+           concat("options ", in_quotes(one), " and ", in_quotes(other), " exclude each other",
+                  pool.where.empty() ? "; see pycgid --help" : ""));
+  }
+  if (!pool.has("app")) {
+    refuse(pool.where,
+           concat("pool ", in_quotes(pool.name), " has no application; give it option \"app\""));
+  }
+  if (!pool.where.empty() && !pool.has("fastcgi") && !pool.has("scgi")) {
+    refuse(pool.where,
+           concat("pool ", in_quotes(pool.name),
+                  " has no socket; give it option \"fastcgi\" or \"scgi\", for instance "
+                  "fastcgi = unix:/run/pycgid/",
+                  pool.name, ".sock"));
+  }
+}
+
+void check_names(const std::vector<ConfigSection>& pools) {
+  std::map<std::string_view, const ConfigSection*> seen;
+  for (const ConfigSection& pool : pools) {
+    const auto [first, fresh] = seen.emplace(pool.name, &pool);
+    if (fresh) continue;
+    refuse(pool.where, concat("pool ", in_quotes(pool.name), " was described before, at ",
+                              first->second->where, "; give one of them another name"));
+  }
+}
+
+// The same for two addresses that only one socket can have, whatever the protocol.
+std::string socket_key(const Address& address) {
+  return concat(static_cast<int>(address.kind), " ", address.path, " ", address.host, " ",
+                unsigned{address.port}, " ", address.fd);
+}
+
+void check_addresses(const std::vector<ConfigSection>& pools) {
+  std::map<std::string, std::pair<const ConfigSection*, const GivenOption*>> seen;
+  for (const ConfigSection& pool : pools) {
+    for (const GivenOption& option : pool.options) {
+      if (option.row->name != "fastcgi" && option.row->name != "scgi") continue;
+      Address address;
+      parse_address(option.value, Protocol::fastcgi, address);
+      const auto [first, fresh] = seen.emplace(socket_key(address), std::pair(&pool, &option));
+      if (fresh) continue;
+      const auto& [other, taken] = first->second;
+      refuse(option.where, concat("address ", in_quotes(option.value), " is that of pool ",
+                                  in_quotes(other->name), " already", place(taken->where),
+                                  "; each socket needs an address of its own"));
+    }
+  }
+}
+
+void add_missing(ConfigSection& section, std::string_view option, std::string value) {
+  if (!section.has(option)) section.options.push_back({find_option(option), std::move(value), {}});
+}
+
+const GivenOption* find_given(const ConfigSection& section, std::string_view option) {
+  const auto found = std::ranges::find_if(
+      section.options, [option](const GivenOption& given) { return given.row->name == option; });
+  return found == section.options.end() ? nullptr : &*found;
+}
+
+void append_line(std::string& text, const OptionRow& row, std::string_view value) {
+  if (!fits_in_file(value)) {
+    fail_start(ExitStatus::configuration,
+               concat("value ", in_quotes(value), " of option ", in_quotes(row.name),
+                      " cannot stand in a configuration file"));
+  }
+  text += concat(row.name, " = ", value, "\n");
+}
+
+// A default that another option has replaced is none.
+bool is_excluded(const OptionRow& row, const ConfigSection& section) {
+  return row.name == kExclusive.first && section.has(kExclusive.second);
+}
+
+void append_section(std::string& text, const ConfigSection& section, OptionScope scope) {
+  for (const OptionRow& row : option_rows()) {
+    if (row.set == nullptr || (row.scope != scope && row.scope != OptionScope::anywhere)) continue;
+    for (const GivenOption& option : section.options) {
+      if (option.row == &row) append_line(text, row, option.value);
+    }
+    if (section.has(row.name) || row.default_text.empty() || is_excluded(row, section)) continue;
+    append_line(text, row, row.default_text);
+  }
+}
+
+}  // namespace
+
+bool ConfigSection::has(std::string_view option) const {
+  return find_given(*this, option) != nullptr;
+}
+
+void complete(Configuration& configuration) {
+  const std::string cpus = std::to_string(std::max(1U, std::thread::hardware_concurrency()));
+  for (ConfigSection& pool : configuration.pools) {
+    add_missing(pool, "processes", cpus);
+    if (pool.has("user") || pool.has("group")) continue;
+    for (std::string_view option : {"user", "group"}) {
+      const GivenOption* global = find_given(configuration.global, option);
+      if (global != nullptr) pool.options.push_back(*global);
+    }
+  }
+}
+
+Settings make_settings(const Configuration& configuration) {
+  check_names(configuration.pools);
+  Settings settings;
+  apply_all(settings, configuration.global);
+  for (const ConfigSection& section : configuration.pools) {
+    settings.pools.emplace_back().name = section.name;
+    apply_all(settings, section);
+    check_pool(section);
+  }
+  check_addresses(configuration.pools);
+  return settings;
+}
+
+std::string configuration_text(const ConfigSection& global, std::span<const ConfigSection> pools) {
+  std::string text;
+  append_section(text, global, OptionScope::global);
+  for (const ConfigSection& pool : pools) {
+    if (!fits_in_file(pool.name)) {
+      fail_start(ExitStatus::configuration, concat("the name ", in_quotes(pool.name),
+                                                   " cannot stand in a configuration file"));
+    }
+    text += concat("\n[", pool.name, "]\n");
+    append_section(text, pool, OptionScope::pool);
+    // What a command line without sockets means.
+    if (!pool.has("fastcgi") && !pool.has("scgi")) text += "fastcgi = fd:0\n";
+  }
+  return text;
+}
+
+bool fits_in_file(std::string_view text) {
+  const auto is_blank = [](char character) { return character == ' ' || character == '\t'; };
+  if (!text.empty() && (is_blank(text.front()) || is_blank(text.back()))) return false;
+  return std::ranges::none_of(text, [](char character) {
+    return character == '#' || character == '\n' || character == '\r' || character == '\0';
+  });
+}
+
+}  // namespace pycgid

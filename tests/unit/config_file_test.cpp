@@ -1,0 +1,200 @@
+// pycgid.conf(5): what is read, how it is written again, and the words for what is wrong.
+#include "daemon/config_file.h"
+
+#include "daemon/startup_error.h"
+#include "tests/unit/catch.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace {
+
+using namespace pycgid;
+namespace fs = std::filesystem;
+
+const std::string kPool = "[blog]\napp = blog.wsgi\nfastcgi = unix:/run/blog.sock\n";
+
+Configuration read(const std::string& text) {
+  Configuration configuration = parse_config_text(text, "x.conf");
+  complete(configuration);
+  return configuration;
+}
+
+Settings settings_of(const std::string& text) {
+  return make_settings(read(text));
+}
+
+// The message about a wrong file; "" when it is accepted.
+std::string refusal(const std::string& text) {
+  try {
+    settings_of(text);
+    return {};
+  } catch (const StartupError& error) {
+    CHECK(error.status == ExitStatus::configuration);
+    return error.text;
+  }
+}
+
+// A directory of files, removed at the end.
+class Files {
+ public:
+  Files() {
+    std::string name = (fs::temp_directory_path() / "pycgid-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~Files() { fs::remove_all(path_); }
+  Files(const Files&) = delete;
+  Files& operator=(const Files&) = delete;
+
+  std::string add(const std::string& name, const std::string& text) const {
+    fs::create_directories((path_ / name).parent_path());
+    std::ofstream(path_ / name) << text;
+    return (path_ / name).string();
+  }
+
+ private:
+  fs::path path_;
+};
+
+TEST_CASE("config file: options before the first pool are global", "[config]") {
+  const Settings settings = settings_of(
+      "# a comment\n"
+      "user = www-data\n"
+      "  max-connections=50   # another\n"
+      "\n"
+      "[blog]\n"
+      "app = blog.wsgi\n"
+      "scgi = 127.0.0.1:4000\n"
+      "threads = 8\r\n"
+      "[ shop ]\n"
+      "app = shop\n"
+      "user = shop\n"
+      "fastcgi = unix:/run/shop.sock\n"
+      "fastcgi = unix:@shop\n");
+  CHECK(settings.user == "www-data");
+  CHECK(settings.max_connections == 50);
+  REQUIRE(settings.pools.size() == 2);
+  CHECK(settings.pools[0].name == "blog");
+  CHECK(settings.pools[0].threads == 8);
+  CHECK(settings.pools[0].user == "www-data");
+  CHECK(settings.pools[1].name == "shop");
+  CHECK(settings.pools[1].user == "shop");
+  CHECK(settings.pools[1].addresses.size() == 2);
+}
+
+TEST_CASE("config file: a group of its own keeps a pool from the global user", "[config]") {
+  const Settings settings =
+      settings_of("user = www-data\ngroup = web\n" + kPool + "group = blog\n");
+  CHECK(settings.pools[0].user == "");
+  CHECK(settings.pools[0].group == "blog");
+}
+
+TEST_CASE("config file: errors name file, line and remedy", "[config]") {
+  CHECK(refusal("thread = 4\n") ==
+        "unknown option \"thread\"; did you mean \"threads\"? (x.conf:1)");
+  CHECK(refusal("frobnicate = 4\n") == "unknown option \"frobnicate\" (x.conf:1)");
+  CHECK(refusal(kPool + "threads = many\n") ==
+        "bad value \"many\" for option \"threads\": must be between 1 and 1000 (x.conf:4)");
+  CHECK(refusal(kPool + "threads = 1\nthreads = 2\n") ==
+        "option \"threads\" is given twice (x.conf:5)");
+  CHECK(refusal("\nthreads = 4\n") ==
+        "option \"threads\" belongs to a pool; move it below a line [NAME] (x.conf:2)");
+  CHECK(refusal(kPool + "backlog = 4\n") ==
+        "option \"backlog\" is global, not a pool's; move it before the first line [NAME] "
+        "(x.conf:4)");
+  CHECK(refusal(kPool + "clear-env\n") ==
+        "cannot read \"clear-env\": write NAME = VALUE (x.conf:4)");
+  CHECK(refusal(kPool + "tls-key = /k\n") ==
+        "option \"tls-key\" is not built yet in this version (x.conf:4)");
+  CHECK(refusal(kPool + "include = *.conf\n").starts_with("option \"include\" is global"));
+}
+
+TEST_CASE("config file: heads of pools", "[config]") {
+  for (const char* head : {"[blog", "[]", "[ ]", "[a/b]", "[a]b]", "[a] b"}) {
+    CHECK(
+        refusal(std::string("\n") + head + "\n").starts_with(std::string("cannot read \"") + head));
+  }
+}
+
+TEST_CASE("config file: a pool is complete and no other's double", "[config]") {
+  CHECK(refusal("[blog]\nscgi = 127.0.0.1:4000\n") ==
+        "pool \"blog\" has no application; give it option \"app\" (x.conf:1)");
+  CHECK(refusal("[blog]\napp = x\n") ==
+        "pool \"blog\" has no socket; give it option \"fastcgi\" or \"scgi\", for instance "
+        "fastcgi = unix:/run/pycgid/blog.sock (x.conf:1)");
+  CHECK(refusal(kPool + "[blog]\napp = x\nscgi = 127.0.0.1:1\n") ==
+        "pool \"blog\" was described before, at x.conf:1; give one of them another name "
+        "(x.conf:4)");
+  CHECK(refusal(kPool + "[shop]\napp = x\nscgi = unix:/run/blog.sock\n") ==
+        "address \"unix:/run/blog.sock\" is that of pool \"blog\" already (x.conf:3); each socket "
+        "needs an address of its own (x.conf:6)");
+  CHECK(refusal(kPool + "venv = /v\npython = p\n")
+            .starts_with("options \"python\" and \"venv\" exclude each other"));
+}
+
+TEST_CASE("config file: included files hold pools and are read in order", "[config]") {
+  const Files files;
+  files.add("pools.d/b.conf", "[b]\napp = b\nscgi = 127.0.0.1:2\n");
+  files.add("pools.d/a.conf", "[a]\napp = a\nscgi = 127.0.0.1:1\n");
+  const std::string path = files.add("main.conf", "include = pools.d/*.conf\n" + kPool);
+  const Configuration configuration = read_config_file(path);
+  REQUIRE(configuration.pools.size() == 3);
+  CHECK(configuration.pools[0].name == "blog");
+  CHECK(configuration.pools[1].name == "a");
+  CHECK(configuration.pools[2].name == "b");
+  CHECK(configuration.pools[2].where.ends_with("/pools.d/b.conf:1"));
+}
+
+TEST_CASE("config file: an included file has nothing global", "[config]") {
+  const Files files;
+  const std::string included = files.add("pool.conf", "log-level = debug\n");
+  const std::string path = files.add("main.conf", "\ninclude = " + included + "\n");
+  CHECK_THROWS_AS(read_config_file(path), StartupError);
+  files.add("pool.conf", "include = other.conf\n");
+  CHECK_THROWS_AS(read_config_file(path), StartupError);
+}
+
+TEST_CASE("config file: what is to be included and is not there", "[config]") {
+  const Files files;
+  const std::string none = files.add("none.conf", "include = none.d/*.conf\n");
+  CHECK(read_config_file(none).pools.empty());
+  CHECK_THROWS_AS(read_config_file(files.add("one.conf", "include = gone.conf\n")), StartupError);
+  CHECK_THROWS_AS(load_configuration({none, {}}), StartupError);
+  CHECK_THROWS_AS(read_config_file("/no/such/file"), StartupError);
+  CHECK_THROWS_AS(read_config_file(files.add("d/x", "") + "/.."), StartupError);
+}
+
+TEST_CASE("config file: the command line has the last word on what is global", "[config]") {
+  const Files files;
+  ConfigSource source{files.add("main.conf", "log-level = info\nallow-peer = ::1\n" + kPool), {}};
+  source.given.global.options = {{find_option("log-level"), "debug"},
+                                 {find_option("allow-peer"), "10.0.0.1"},
+                                 {find_option("allow-peer"), "10.0.0.2"}};
+  const Settings settings = make_settings(load_configuration(source));
+  CHECK(settings.log_level == LogLevel::debug);
+  CHECK(settings.allow_peer == std::vector<std::string>{"10.0.0.1", "10.0.0.2"});
+}
+
+TEST_CASE("config file: what is printed reads back as the same settings", "[config]") {
+  const Configuration configuration = read(
+      "user = www-data\nbacklog = 7\nallow-peer = ::1\nallow-peer = 10.0.0.0/8\n" + kPool +
+      "env = A=1\nenv = B=x = y\nvenv = /srv/venv\nmount = /blog\nmax-body = 3G\n"
+      "queue-timeout = 250ms\numask = 027\n[shop]\napp = shop\nscgi = [::1]:4000\nuser = shop\n");
+  const std::string text = configuration_text(configuration.global, configuration.pools);
+  INFO(text);
+  CHECK(settings_of(text) == make_settings(configuration));
+  CHECK(text.find("\nsend-timeout = 60s\n") != std::string::npos);
+  CHECK(text.find("\npython = ") > text.find("[shop]"));
+}
+
+TEST_CASE("config file: a value that cannot be read back is not printed", "[config]") {
+  for (const char* value : {"a#b", " a", "a\t", "a\nb"}) {
+    Configuration configuration = read(kPool);
+    configuration.pools[0].options.push_back({find_option("chdir"), value});
+    CHECK_THROWS_AS(configuration_text(configuration.global, configuration.pools), StartupError);
+  }
+}
+
+}  // namespace
