@@ -16,6 +16,13 @@ namespace {
 
 constexpr int kKeptFiles = 5;
 
+// The path still leads to this file.
+bool is_at(const std::string& path, const struct stat& file) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0) return false;
+  return found.st_dev == file.st_dev && found.st_ino == file.st_ino;
+}
+
 }  // namespace
 
 pyhost::UniqueFd LogFile::open_path() const {
@@ -44,11 +51,11 @@ void LogFile::reopen() {
 bool LogFile::tend(std::uint64_t rotate_size) {
   struct stat info {};
   if (::fstat(fd_.get(), &info) != 0 || !S_ISREG(info.st_mode)) return false;
-  if (info.st_nlink == 0) return replace_removed();
+  if (!is_at(path_, info)) return replace_moved();
   return rotate_size > 0 && static_cast<std::uint64_t>(info.st_size) >= rotate_size && rotate();
 }
 
-bool LogFile::replace_removed() {
+bool LogFile::replace_moved() {
   pyhost::UniqueFd fresh = open_path();
   if (fresh) {
     fd_ = std::move(fresh);
@@ -57,8 +64,8 @@ bool LogFile::replace_removed() {
   }
   if (!std::exchange(trouble_told_, true)) {
     log_error(concat("log ", in_quotes(path_),
-                     " was removed, and cannot be opened anew: ", reason(errno), " (option ",
-                     in_quotes(option_), "); its lines are lost until it can"));
+                     " was moved or removed, and cannot be opened anew: ", reason(errno),
+                     " (option ", in_quotes(option_), "); its lines are lost until it can"));
   }
   return false;
 }

@@ -24,13 +24,13 @@ class LogFile {
   // Opens the path anew, as log rotation asks; keeps the old file, and says so, when that fails.
   void reopen();
 
-  // Opens a new file when this one was removed, or when it has `rotate_size` bytes (0: any number)
-  // and could be renamed. True: fd() is a new one. What goes wrong is said once.
+  // Opens a new file when this one was moved or removed, or when it has `rotate_size` bytes (0: any
+  // number) and could be renamed. True: fd() is a new one. What goes wrong is said once.
   bool tend(std::uint64_t rotate_size);
 
  private:
   pyhost::UniqueFd open_path() const;
-  bool replace_removed();
+  bool replace_moved();
   bool rotate();
   std::string numbered(int number) const;
 

@@ -25,7 +25,8 @@ class LogFiles {
 
   // When to call tend() next; never when no log is a file.
   std::optional<std::chrono::steady_clock::time_point> next_due() const;
-  // Replaces files that were removed or have grown to option "rotate-size". True: some were.
+  // Replaces files that were moved or removed, or have grown to option "rotate-size". True: some
+  // were.
   bool tend(std::chrono::steady_clock::time_point now);
 
   // Descriptors to pass on; empty when there is none of that log: it is off, or no file.

@@ -2,9 +2,13 @@
 
 import os
 import shutil
+import subprocess
 import time
 
 import pytest
+
+
+CONFIGURATION = os.path.join(os.path.dirname(__file__), "../../contrib/logrotate/pycgid")
 
 
 @pytest.fixture
@@ -45,7 +49,7 @@ def test_a_log_whose_directory_vanished_is_reported_once(start, logs):
     daemon = start_with_logs(start, logs)
     mark = daemon.mark()
     shutil.rmtree(logs)
-    daemon.wait_line('access.log" was removed, and cannot be opened anew: No such file', since=mark)
+    daemon.wait_line('access.log" was moved or removed, and cannot be opened anew: No such file', since=mark)
     assert daemon.get("/missing").status == 404
     logs.mkdir()
     request_until(daemon, lambda: has_line(logs / "access.log"))
@@ -76,3 +80,42 @@ def test_no_line_is_lost_or_torn_by_rotation(start, logs):
     daemon.stop()
     lines = [line for path in logs.iterdir() for line in path.read_text().splitlines()]
     assert lines == ["/missing"] * made
+
+
+def logrotate(logs):
+    """Rotates with the configuration of contrib, for this directory; returns logrotate's output."""
+    with open(CONFIGURATION, encoding="utf-8") as file:
+        text = file.read()
+    assert "/var/log/pycgid/*.log" in text
+    configuration = logs.parent / "logrotate.conf"
+    configuration.write_text(text.replace("/var/log/pycgid", str(logs)))
+    configuration.chmod(0o644)
+    command = ["logrotate", "--force", "--state", logs.parent / "state", configuration]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_logrotate_with_the_configuration_of_contrib(start, logs):
+    daemon = start_with_logs(start, logs)
+    path = logs / "access.log"
+    made = 0
+
+    def request(condition):
+        nonlocal made
+        limit = time.monotonic() + 15
+        while not condition():
+            assert time.monotonic() < limit, "it did not happen in time"
+            daemon.get("/missing")
+            made += 1
+
+    request(lambda: has_line(path))
+    logrotate(logs)
+    assert path.with_name("access.log.1").exists()
+    request(lambda: has_line(path))
+    logrotate(logs)
+    request(lambda: has_line(path))
+    daemon.stop()
+    packed = path.with_name("access.log.2.gz")
+    unpacked = subprocess.run(["gzip", "-dc", packed], capture_output=True, check=True).stdout
+    rest = [path.with_name("access.log.1"), path]
+    assert unpacked + b"".join(each.read_bytes() for each in rest) == b"/missing\n" * made
