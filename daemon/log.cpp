@@ -1,10 +1,18 @@
 // The error log, see log.h.
 #include "daemon/log.h"
 
+#include "daemon/syslog_socket.h"
+#include "daemon/text.h"
+
 #include <array>
+#include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <ctime>
+#include <optional>
+#include <syslog.h>
 #include <unistd.h>
+#include <utility>
 
 namespace pycgid {
 namespace {
@@ -14,6 +22,10 @@ struct LogState {
   std::string identity = "pycgid";
   LogLevel level = LogLevel::notice;
   int fd = STDERR_FILENO;
+  std::optional<SyslogSocket> syslog{};  // in place of fd
+  bool failing = false;
+  bool torn = false;  // the last line was written in part
+  std::uint64_t lost = 0;
 };
 
 LogState& state() {
@@ -35,6 +47,11 @@ const char* level_name(LogLevel level) {
       return "debug";
   }
   return "error";
+}
+
+int severity(LogLevel level) {
+  constexpr std::array<int, 5> kSeverities{LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG};
+  return kSeverities[static_cast<std::size_t>(level)];
 }
 
 std::string timestamp() {
@@ -85,6 +102,37 @@ bool needs_escape(char character) {
   return byte < 0x20 || byte == 0x7f || character == '\\';
 }
 
+std::string whole_line(LogLevel level, std::string_view message) {
+  return concat(timestamp(), " ", level_name(level), " ", message, "\n");
+}
+
+// Returns the error, 0 when there was none.
+int write_line(std::string line) {
+  LogState& log = state();
+  if (log.torn) line.insert(line.begin(), '\n');
+  const ssize_t written = ::write(log.fd, line.data(), line.size());
+  if (written < 0) return errno;
+  log.torn = static_cast<std::size_t>(written) < line.size();
+  return log.torn ? ENOSPC : 0;
+}
+
+// A full disk or a vanished reader of the log must not stop the service.
+void note_outcome(int error) {
+  LogState& log = state();
+  if (error == 0) {
+    if (!std::exchange(log.failing, false)) return;
+    return log_notice(
+        concat("the log can be written again; lines lost: ", std::exchange(log.lost, 0)));
+  }
+  ++log.lost;
+  if (std::exchange(log.failing, true) || (log.fd == STDERR_FILENO && !log.syslog)) return;
+  const std::string line =
+      whole_line(LogLevel::error,
+                 concat(log.identity, ": cannot write the log: ", reason(error),
+                        " (option \"log\"); its lines are lost until it can be written again"));
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
 }  // namespace
 
 void set_log_identity(std::string_view name) {
@@ -97,10 +145,17 @@ void set_log_level(LogLevel level) {
 
 void set_log_fd(int fd) {
   state().fd = fd;
+  state().syslog.reset();
+  state().torn = false;
+}
+
+void set_log_syslog(int facility) {
+  state().syslog.emplace(facility);
 }
 
 int log_fd() {
-  return state().fd;
+  const auto& syslog = state().syslog;
+  return syslog && syslog->fd() >= 0 ? syslog->fd() : state().fd;
 }
 
 bool log_enabled(LogLevel level) {
@@ -125,16 +180,10 @@ void log_debug(std::string_view text) {
 
 void log_line(LogLevel level, std::string_view object, std::string_view text) {
   if (!log_enabled(level)) return;
-  std::string line = timestamp();
-  line += ' ';
-  line += level_name(level);
-  line += ' ';
-  line += escape_control(object);
-  line += ": ";
-  line += escape_control(text);
-  line += '\n';
-  // A full disk or a vanished reader of the log must not stop the service.
-  [[maybe_unused]] const ssize_t written = ::write(state().fd, line.data(), line.size());
+  const std::string message = concat(escape_control(object), ": ", escape_control(text));
+  auto& syslog = state().syslog;
+  note_outcome(syslog ? syslog->send(severity(level), message)
+                      : write_line(whole_line(level, message)));
 }
 
 std::string escape_control(std::string_view text) {

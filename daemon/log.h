@@ -2,7 +2,8 @@
 //   2026-11-22T05:49:44.123Z notice blog/2[4711]: text
 // Control characters are escaped, so that nothing from outside can forge a line. Each line leaves
 // in one write(2). Used by master and gateway, each from its one thread; workers have their lines
-// written by the gateway. A line that cannot be written is dropped.
+// written by the gateway. A line that cannot be written is lost, which is told once, on standard
+// error.
 #pragma once
 
 #include "daemon/settings.h"
@@ -17,6 +18,9 @@ void set_log_identity(std::string_view name);
 void set_log_level(LogLevel level);
 // Lines go to this descriptor from now on; it is not owned. Default: 2.
 void set_log_fd(int fd);
+// Lines go to the system's log from now on, with a facility of <syslog.h>.
+void set_log_syslog(int facility);
+// What lines are written to, for the one who closes all other descriptors.
 int log_fd();
 bool log_enabled(LogLevel level);
 

@@ -5,6 +5,7 @@
 #include "daemon/gateway/access_format.h"
 #include "daemon/gateway/peer_filter.h"
 #include "daemon/option_setters.h"
+#include "daemon/syslog_socket.h"
 
 #include <algorithm>
 #include <array>
@@ -73,10 +74,15 @@ std::string set_group(Settings& settings, std::string_view value, const OptionRo
   return set_text<&PoolSettings::group>(settings, value, row);
 }
 
+bool names_no_facility(std::string_view where) {
+  return is_syslog(where) && !syslog_facility(where);
+}
+
+constexpr std::string_view kNoFacility =
+    "must name a facility of syslog(3), such as daemon, user or local0";
+
 std::string set_log(Settings& settings, std::string_view value, const OptionRow& row) {
-  if (value == "syslog" || value.starts_with("syslog:")) {
-    return "syslog is not built yet in this version";
-  }
+  if (names_no_facility(value)) return std::string(kNoFacility);
   return set_text<&Settings::log>(settings, value, row);
 }
 
@@ -85,9 +91,7 @@ std::string set_access_log(Settings& settings, std::string_view value, const Opt
     settings.pools.back().access_log.clear();
     return {};
   }
-  if (value == "syslog" || value.starts_with("syslog:")) {
-    return "syslog is not built yet in this version";
-  }
+  if (names_no_facility(value)) return std::string(kNoFacility);
   return set_text<&PoolSettings::access_log>(settings, value, row);
 }
 
@@ -222,11 +226,11 @@ constexpr OptionRow kRows[] = {
   {"daemonize", "", "no", Sec::process},
   {"pidfile", "PATH", "", Sec::process},
 
-  {"log", "WHERE", "stderr", Sec::logs, "stderr or the path of a file",
+  {"log", "WHERE", "stderr", Sec::logs, "stderr, syslog, syslog:FACILITY or the path of a file",
    set_log, {}, kOnce, kGlobal},
   {"log-level", "LEVEL", "notice", Sec::logs, "error, warning, notice, info or debug",
    set_log_level, {}, kOnce, kGlobal},
-  {"access-log", "WHERE", "off", Sec::logs, "one line a request: off, stderr or the path of a file",
+  {"access-log", "WHERE", "off", Sec::logs, "one line a request: off, or as option log",
    set_access_log},
   {"access-format", "FORMAT", "combined", Sec::logs,
    "of these lines: common, combined, json, or Apache's % codes",

@@ -70,7 +70,7 @@ struct PoolSettings {
   Milliseconds start_timeout{60'000};
   Milliseconds stop_timeout{30'000};
 
-  std::string access_log;  // "stderr" or a path; empty: off
+  std::string access_log;  // as Settings::log; empty: off
   std::string access_format = "combined";
   bool debug_params = false;
 
@@ -85,7 +85,7 @@ struct Settings {
   std::vector<std::string> allow_peer;  // CIDR; empty: everybody
   std::uint64_t max_connections = 10'000;
   std::string temp_dir = "/tmp";
-  std::string log = "stderr";
+  std::string log = "stderr";  // or "syslog", "syslog:FACILITY", a path
   LogLevel log_level = LogLevel::notice;
   std::uint64_t rotate_size = 0;  // of logs; 0: off
   std::string libexec_dir;        // where boot.py and the pyhost modules are

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <climits>
 #include <sys/stat.h>
+#include <syslog.h>
 #include <unistd.h>
 #include <utility>
 
@@ -43,6 +44,7 @@ AccessRecord::Received wall_time(Clock::time_point at, const AccessRecord::Recei
 
 AccessLog::AccessLog(const PoolSettings& pool) : pool_(pool) {
   format_.compile(pool.access_format);  // the option table has tried it
+  if (const auto facility = syslog_facility(pool.access_log)) syslog_.emplace(*facility);
 }
 
 void AccessLog::open(pyhost::UniqueFd fd) {
@@ -61,8 +63,7 @@ void AccessLog::add(AccessRecord& record) {
 
 void AccessLog::flush() {
   if (buffer_.empty()) return;
-  errno = EBADF;
-  const std::string_view unwritten = fd_ ? write(buffer_) : std::string_view(buffer_);
+  const std::string_view unwritten = syslog_ ? send(buffer_) : write(buffer_);
   if (unwritten.empty()) {
     note_success();
   } else {
@@ -81,6 +82,17 @@ std::string_view AccessLog::write(std::string_view lines) {
     if (count < 0) return lines;
     torn_ = count > 0 && piece[static_cast<std::size_t>(count) - 1] != '\n';
     lines.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return {};
+}
+
+// A line is a message of its own.
+std::string_view AccessLog::send(std::string_view lines) {
+  while (!lines.empty()) {
+    const std::size_t size = lines.find('\n');
+    errno = syslog_->send(LOG_INFO, lines.substr(0, size));
+    if (errno != 0) return lines;
+    lines.remove_prefix(size + 1);
   }
   return {};
 }

@@ -6,9 +6,11 @@
 #include "daemon/gateway/access_format.h"
 #include "daemon/gateway/access_record.h"
 #include "daemon/settings.h"
+#include "daemon/syslog_socket.h"
 #include "pyhost/unique_fd.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +19,8 @@ namespace pycgid {
 
 class AccessLog {
  public:
-  // `pool` has option "access-log" and outlives the log. Lines are dropped until open().
+  // `pool` has option "access-log" and outlives the log. Unless they go to the system's log, lines
+  // are lost until open().
   explicit AccessLog(const PoolSettings& pool);
 
   // They go there from now on.
@@ -29,8 +32,9 @@ class AccessLog {
   void flush();
 
  private:
-  // Returns what could not be written.
+  // Both return what could not be written, and errno tells why.
   std::string_view write(std::string_view lines);
+  std::string_view send(std::string_view lines);
   std::string_view next_piece(std::string_view lines) const;
   void note_failure(int error, std::string_view unwritten);
   void note_success();
@@ -40,6 +44,7 @@ class AccessLog {
   AccessFormat format_;
   std::string buffer_;
   pyhost::UniqueFd fd_;
+  std::optional<SyslogSocket> syslog_;  // in place of fd_
   bool is_file_ = false;
   bool failing_ = false;
   bool torn_ = false;  // the last line was written in part

@@ -2,6 +2,7 @@
 #include "daemon/master/log_files.h"
 
 #include "daemon/log.h"
+#include "daemon/syslog_socket.h"
 
 #include <algorithm>
 #include <fcntl.h>
@@ -25,7 +26,8 @@ LogFiles::LogFiles(const Settings& settings) : settings_(settings) {
 }
 
 void LogFiles::add(const std::string& where, std::string_view option) {
-  if (where.empty() || where == kStandardError || find(where) != nullptr) return;
+  const bool is_file = !where.empty() && where != kStandardError && !is_syslog(where);
+  if (!is_file || find(where) != nullptr) return;
   files_.emplace_back(where, option);
 }
 
@@ -37,6 +39,7 @@ const LogFile* LogFiles::find(std::string_view where) const {
 void LogFiles::open() {
   for (LogFile& file : files_) file.open();
   direct_error_log();
+  if (const auto facility = syslog_facility(settings_.log)) set_log_syslog(*facility);
 }
 
 void LogFiles::reopen() {

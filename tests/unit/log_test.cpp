@@ -91,10 +91,50 @@ TEST_CASE("log: control characters and the backslash are escaped", "[log]") {
   CHECK(escape_control("\xc2") == "\xc2");
 }
 
-TEST_CASE("log: a log that cannot be written to is no matter", "[log]") {
-  set_log_fd(-1);
-  log_error("lost");
-  set_log_fd(2);
+// Standard error is a pipe for as long as it lives.
+class CapturedStandardError {
+ public:
+  CapturedStandardError() : saved_(::dup(STDERR_FILENO)) {
+    std::array<int, 2> fds{};
+    REQUIRE(::pipe2(fds.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+    read_.reset(fds[0]);
+    ::dup2(fds[1], STDERR_FILENO);
+    ::close(fds[1]);
+  }
+  ~CapturedStandardError() { ::dup2(saved_.get(), STDERR_FILENO); }
+  CapturedStandardError(const CapturedStandardError&) = delete;
+  CapturedStandardError& operator=(const CapturedStandardError&) = delete;
+
+  std::string text() {
+    std::array<char, 4096> buffer;
+    const ssize_t got = ::read(read_.get(), buffer.data(), buffer.size());
+    return got <= 0 ? "" : std::string(buffer.data(), static_cast<std::size_t>(got));
+  }
+
+ private:
+  pyhost::UniqueFd saved_;
+  pyhost::UniqueFd read_;
+};
+
+TEST_CASE("log: a full disk is told once, and when it is over", "[log]") {
+  CapturedLog log(LogLevel::notice);
+  const int file = log_fd();
+  const pyhost::UniqueFd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  std::string told;
+  {
+    CapturedStandardError standard_error;
+    set_log_fd(full.get());
+    log_error("lost");
+    log_error("lost too");
+    told = standard_error.text();
+  }
+  CHECK(told.find(": cannot write the log: No space left on device") != std::string::npos);
+  CHECK(told.find('\n') == told.size() - 1);
+  set_log_fd(file);
+  log_error("kept");
+  const std::string text = log.text();
+  CHECK(text.find("kept\n") != std::string::npos);
+  CHECK(text.find("can be written again; lines lost: 2\n") != std::string::npos);
 }
 
 TEST_CASE("text: durations in two units at most", "[log]") {
