@@ -111,8 +111,16 @@ class GatewayEnd {
   std::span<char> request_area(std::uint32_t slot);
   // False while the submission ring has no room (a worker that takes nothing any more).
   bool can_submit() const;
-  // Hands the slot to the worker and wakes a thread of it when one sleeps and none is on its way.
-  void submit(std::uint32_t slot, const RequestHead& head);
+  // Hands the slot to the worker, whose threads that sleep go on sleeping until wake(): a wake-up
+  // for each of several requests would cost more than all the rest.
+  void post(std::uint32_t slot, const RequestHead& head);
+  // Wakes a thread of the worker for what was posted, when one sleeps and none is on its way.
+  void wake();
+  // Both.
+  void submit(std::uint32_t slot, const RequestHead& head) {
+    post(slot, head);
+    wake();
+  }
   // Takes a queued request back. False: a thread of the worker has it already.
   bool revoke(std::uint32_t slot);
   // Sends a body's descriptor; before submit(). False when the socket has no room or is dead.

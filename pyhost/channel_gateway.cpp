@@ -42,7 +42,7 @@ bool GatewayEnd::can_submit() const {
   return used < state_->map.queue_entries();
 }
 
-void GatewayEnd::submit(std::uint32_t slot, const RequestHead& head) {
+void GatewayEnd::post(std::uint32_t slot, const RequestHead& head) {
   GatewaySlot& mine = state_->slots[slot];
   SlotControl& control = state_->map.control(slot);
   Board& board = state_->map.board();
@@ -56,7 +56,11 @@ void GatewayEnd::submit(std::uint32_t slot, const RequestHead& head) {
   state_->map.queue_entry(state_->queue_tail)
       .store(queue_entry(slot, mine.generation), std::memory_order_relaxed);
   board.queue_tail.store(++state_->queue_tail);
-  if (board.gate.anyone_sleeps()) board.gate.call_one();
+}
+
+void GatewayEnd::wake() {
+  Gate& gate = state_->map.board().gate;
+  if (gate.anyone_sleeps()) gate.call_one();
 }
 
 bool GatewayEnd::revoke(std::uint32_t slot) {

@@ -147,9 +147,10 @@ void Dispatcher::woke() {
 void Dispatcher::distribute() {
   while (Worker* worker = pick_worker()) {
     Exchange* exchange = next_for(*worker);
-    if (exchange == nullptr) return;
+    if (exchange == nullptr) break;
     worker->submit(*exchange);
   }
+  for (const auto& worker : workers_) worker->wake();
 }
 
 // The one with most idle threads; when none is idle, the one with the fewest requests ahead.

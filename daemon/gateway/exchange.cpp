@@ -257,7 +257,7 @@ bool Exchange::submit(Worker& worker, std::uint32_t slot) {
   fed_ = 0;
   body_end_told_ = false;
   through_ring_ = !place_body(channel, head);
-  channel.submit(slot, head);
+  channel.post(slot, head);
   if (through_ring_) feed_body();
   return true;
 }

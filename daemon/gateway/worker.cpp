@@ -58,7 +58,12 @@ bool Worker::submit(Exchange& exchange) {
   slots_[slot] = {.exchange = &exchange, .busy = true, .untaken = true, .done = false};
   order_.push_back({slot, loop_.now()});
   ++active_;
+  wake_due_ = true;
   return true;
+}
+
+void Worker::wake() {
+  if (std::exchange(wake_due_, false) && !lost_) channel_->wake();
 }
 
 bool Worker::take_back(std::uint32_t slot) {

@@ -61,6 +61,8 @@ class Worker {
 
   // False: the exchange refused itself and is gone; the slot is free again.
   bool submit(Exchange& exchange);
+  // Wakes the worker for all that was submitted since the last call.
+  void wake();
   // Takes a request back that no thread has yet; its slot is free again.
   bool take_back(std::uint32_t slot);
   // The newest request that no thread has, taken back; null when there is none.
@@ -127,6 +129,7 @@ class Worker {
   std::vector<std::uint32_t> free_;
   std::deque<Submitted> order_;  // submitted and possibly untaken, oldest first
   unsigned active_ = 0;          // busy and not done
+  bool wake_due_ = false;
   bool retired_ = false;
   bool lost_ = false;
   Bell bell_;
