@@ -4,7 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <cstring>
 #include <poll.h>
 #include <string>
 #include <unistd.h>

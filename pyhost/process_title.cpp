@@ -6,7 +6,6 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
-#include <cstring>
 #include <fcntl.h>
 #include <string>
 #include <sys/prctl.h>
