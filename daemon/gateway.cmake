@@ -22,5 +22,6 @@ target_sources(daemon_core PRIVATE
   gateway/response_head.cpp
   gateway/scgi_connection.cpp
   gateway/timer_wheel.cpp
+  gateway/warmup.cpp
   gateway/worker.cpp
   gateway/worker_output.cpp)

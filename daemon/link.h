@@ -19,19 +19,24 @@ enum class MessageType : std::uint32_t {
   // master to gateway
   worker_started,  // worker, pid, pool, generation; text: its name in the log ("blog/2");
                    // fds: read end of its stdout and stderr
-  worker_ready,    // worker; fds: the gateway's ChannelFds (memory, bell, passing)
+  worker_ready,    // worker, which has loaded the application; fds: the gateway's ChannelFds
+                   // (memory, bell, passing)
   worker_exited,   // worker; text: how it ended ("exited with status 1")
   take_over,       // pool, generation: requests go to workers of this generation only; older ones
                    // end when they are idle. The first one also opens the pool's listeners
   listen,          // pool; text: "fastcgi" or "scgi", a blank and the address as it was written;
                    // fds: the socket. One more listener
   refuse,          // pool: it does not start; requests are answered 503 until the next take_over
+  retire,          // worker: gets no more requests, and ends when it is idle
   finish,          // stop accepting, finish what was accepted, then report `drained` and exit
   log_reopened,    // fds: the log's new descriptor
   access_log,      // pool; fds: where its access log goes from now on
   // gateway to master
   gateway_ready,    // the listeners are watched, messages are read
   worker_violated,  // worker; text: why. Kill it
+  worker_warm,      // worker: it has answered the requests of option "warmup"
+  warmup_failed,    // worker; text: why. It must not serve
+  worker_worn,      // worker; text: why. Start another, and retire it when that one is ready
   drained           // everything that was accepted is finished; the gateway ends after its workers
 };
 

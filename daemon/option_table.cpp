@@ -20,6 +20,7 @@ constexpr std::uint64_t kKilo = 1ULL << 10;
 constexpr std::uint64_t kMega = 1ULL << 20;
 constexpr std::uint64_t kGiga = 1ULL << 30;
 constexpr OptionRange kAnyTime{1, 365ULL * 86'400'000};
+constexpr std::uint64_t kMostRequests = 1'000'000'000;
 constexpr OptionRange kAnySize{0, kGiga* kMega};
 
 template <Protocol kProtocol>
@@ -53,6 +54,12 @@ std::string add_env(Settings& settings, std::string_view value, const OptionRow&
   const std::size_t equals = value.find('=');
   if (equals == 0 || equals == std::string_view::npos) return "must be NAME=VALUE";
   settings.pools.back().env.emplace_back(value);
+  return {};
+}
+
+std::string add_warmup(Settings& settings, std::string_view value, const OptionRow&) {
+  if (!value.starts_with('/')) return "must begin with \"/\"";
+  settings.pools.back().warmup.emplace_back(value);
   return {};
 }
 
@@ -160,7 +167,9 @@ constexpr OptionRow kRows[] = {
   {"clear-env", "", "no", Sec::application, "pass nothing but PATH and option env to the workers",
    set_flag<&P::clear_env>},
   {"preload", "", "no", Sec::application},
-  {"warmup", "PATH", "", Sec::application},
+  {"warmup", "PATH", "", Sec::application,
+   "request made to each new worker before it serves; 500 or more fails it",
+   add_warmup, {}, kRepeatable},
 
   {"processes", "N", "", Sec::interpreters, "worker processes; default: the number of CPUs",
    set_processes, {1, 1024}},
@@ -201,10 +210,15 @@ constexpr OptionRow kRows[] = {
   {"request-timeout", "TIME", "0", Sec::limits},
   {"slow-request", "TIME", "0", Sec::limits},
   {"slow-log", "PATH", "", Sec::limits},
-  {"max-requests", "N", "0", Sec::limits},
-  {"max-requests-jitter", "N", "0", Sec::limits},
-  {"max-rss", "SIZE", "0", Sec::limits},
-  {"max-lifetime", "TIME", "0", Sec::limits},
+  {"max-requests", "N", "0", Sec::limits, "replace a worker after N requests; 0: never",
+   set_number<&P::max_requests>, {0, kMostRequests}},
+  {"max-requests-jitter", "N", "0", Sec::limits,
+   "up to N requests more, at random for each worker",
+   set_number<&P::max_requests_jitter>, {0, kMostRequests}},
+  {"max-rss", "SIZE", "0", Sec::limits, "replace a worker that uses more memory; 0: never",
+   set_size<&P::max_rss>, kAnySize},
+  {"max-lifetime", "TIME", "0", Sec::limits, "replace a worker that is older; 0: never",
+   set_time<&P::max_lifetime>, {0, kAnyTime.most}},
 
   {"user", "USER", "", Sec::process, "run gateway and workers as USER",
    set_user, {}, kOnce, kAnywhere},

@@ -47,6 +47,7 @@ struct PoolSettings {
   std::string venv;
   std::vector<std::string> env;  // NAME=VALUE
   bool clear_env = false;
+  std::vector<std::string> warmup;  // paths
 
   unsigned processes = 1;
   unsigned threads = 4;
@@ -58,6 +59,10 @@ struct PoolSettings {
   std::uint64_t body_buffer = 1 << 20;
   bool request_buffering = true;
   std::uint64_t response_buffer = 1 << 20;
+  std::uint64_t max_requests = 0;  // this and the next three: 0 is off
+  std::uint64_t max_requests_jitter = 0;
+  std::uint64_t max_rss = 0;
+  Milliseconds max_lifetime{0};
   Milliseconds params_timeout{10'000};
   Milliseconds body_timeout{60'000};
   Milliseconds send_timeout{60'000};

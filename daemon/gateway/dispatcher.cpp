@@ -1,5 +1,6 @@
 #include "daemon/gateway/dispatcher.h"
 
+#include "daemon/gateway/warmup.h"
 #include "daemon/log.h"
 
 #include <algorithm>
@@ -21,14 +22,13 @@ std::string random_prefix() {
 
 }  // namespace
 
-Dispatcher::Dispatcher(EventLoop& loop, const PoolSettings& pool, OnViolation on_violation)
-    : loop_(loop),
-      pool_(pool),
-      on_violation_(std::move(on_violation)),
-      id_prefix_(random_prefix()) {}
+Dispatcher::Dispatcher(EventLoop& loop, const PoolSettings& pool, TellMaster tell_master)
+    : loop_(loop), pool_(pool), tell_master_(std::move(tell_master)), id_prefix_(random_prefix()) {}
 
 Dispatcher::~Dispatcher() {
   queue_.clear();
+  // Their requests let go of the workers.
+  warm_ups_.clear();
 }
 
 std::string Dispatcher::next_request_id() {
@@ -80,6 +80,30 @@ void Dispatcher::add_worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd>
   workers_.push_back(std::make_unique<Worker>(std::move(info), std::move(channel), loop_, *this));
 }
 
+void Dispatcher::warm_up(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel,
+                         const ExchangeContext& context) {
+  add_worker(std::move(info), std::move(channel));
+  workers_.back()->set_open(false);
+  warm_ups_.push_back(std::make_unique<WarmUp>(context, *workers_.back()));
+}
+
+void Dispatcher::advance_warm_ups() {
+  for (const auto& warm_up : warm_ups_) {
+    warm_up->advance();
+    if (warm_up->over() && !warm_up->worker().lost()) end_warm_up(*warm_up, warm_up->worker());
+  }
+  std::erase_if(warm_ups_,
+                [](const auto& warm_up) { return warm_up->over() || warm_up->worker().lost(); });
+}
+
+void Dispatcher::end_warm_up(const WarmUp& warm_up, Worker& worker) {
+  const bool warm = warm_up.problem().empty();
+  worker.set_open(warm);
+  tell_master_({.type = warm ? MessageType::worker_warm : MessageType::warmup_failed,
+                .worker = worker.info().id,
+                .text = warm_up.problem()});
+}
+
 void Dispatcher::worker_exited(std::uint32_t id) {
   for (const auto& worker : workers_) {
     if (worker->info().id == id && !worker->lost()) worker_hung_up(*worker);
@@ -91,9 +115,20 @@ void Dispatcher::take_over(std::uint32_t generation) {
   refusing_ = false;
   for (const auto& worker : workers_) {
     if (worker->info().generation >= generation || worker->lost()) continue;
-    requeue(worker->abandon_untaken());
-    worker->retire();
+    retire(*worker);
   }
+}
+
+void Dispatcher::retire(std::uint32_t id) {
+  for (const auto& worker : workers_) {
+    if (worker->info().id == id && !worker->lost()) retire(*worker);
+  }
+}
+
+// What no thread of it has begun goes to the others.
+void Dispatcher::retire(Worker& worker) {
+  requeue(worker.abandon_untaken());
+  worker.retire();
 }
 
 void Dispatcher::retire_all() {
@@ -106,8 +141,16 @@ void Dispatcher::worker_violated(Worker& worker, std::string_view why) {
   if (worker.lost()) return;
   log_line(LogLevel::error, worker.info().name,
            std::string("is killed: ").append(why).append(" (shared memory)"));
-  on_violation_(worker.info().id, why);
+  tell_master_(
+      {.type = MessageType::worker_violated, .worker = worker.info().id, .text = std::string(why)});
   bury(worker);
+}
+
+void Dispatcher::worker_worn(Worker& worker) {
+  tell_master_({.type = MessageType::worker_worn,
+                .worker = worker.info().id,
+                .text = "replaced after " + std::to_string(worker.info().max_requests) +
+                        " requests (option \"max-requests\")"});
 }
 
 // What it had answered before it ended still counts.
@@ -128,6 +171,7 @@ void Dispatcher::bury(Worker& worker) {
 bool Dispatcher::run_turn() {
   bool busy = false;
   for (const auto& worker : workers_) busy |= worker->collect();
+  if (!warm_ups_.empty()) advance_warm_ups();
   distribute();
   std::erase_if(workers_, [](const auto& worker) { return worker->lost(); });
   return busy;

@@ -6,6 +6,7 @@
 
 #include "daemon/gateway/exchange.h"
 #include "daemon/gateway/worker.h"
+#include "daemon/link.h"
 #include "daemon/settings.h"
 
 #include <cstdint>
@@ -17,12 +18,13 @@
 
 namespace pycgid {
 
+class WarmUp;
+
 class Dispatcher final : public WorkerOwner {
  public:
-  // `on_violation` tells the master which worker to kill, and why.
-  using OnViolation = std::function<void(std::uint32_t worker, std::string_view why)>;
+  using TellMaster = std::function<void(const Message& message)>;
 
-  Dispatcher(EventLoop& loop, const PoolSettings& pool, OnViolation on_violation);
+  Dispatcher(EventLoop& loop, const PoolSettings& pool, TellMaster tell_master);
   ~Dispatcher();
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
@@ -42,9 +44,14 @@ class Dispatcher final : public WorkerOwner {
 
   // --- workers --------------------------------------------------------------------------------
   void add_worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel);
+  // Likewise, but it serves only once it has answered the requests of option "warmup".
+  void warm_up(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel,
+               const ExchangeContext& context);
   void worker_exited(std::uint32_t id);
   // Requests go to workers of this generation only; older ones end when they are idle.
   void take_over(std::uint32_t generation);
+  // Worker `id` gets no more requests and ends when it is idle.
+  void retire(std::uint32_t id);
   void retire_all();
 
   // Takes what the workers have ready and gives them what waits. True when there was something.
@@ -55,8 +62,12 @@ class Dispatcher final : public WorkerOwner {
  private:
   void worker_violated(Worker& worker, std::string_view why) override;
   void worker_hung_up(Worker& worker) override;
+  void worker_worn(Worker& worker) override;
+  void retire(Worker& worker);
   void bury(Worker& worker);
   void requeue(const std::vector<Exchange*>& taken_back);
+  void advance_warm_ups();
+  void end_warm_up(const WarmUp& warm_up, Worker& worker);
   bool full() const;
   void distribute();
   Worker* pick_worker() const;
@@ -66,10 +77,11 @@ class Dispatcher final : public WorkerOwner {
 
   EventLoop& loop_;
   const PoolSettings& pool_;
-  OnViolation on_violation_;
+  TellMaster tell_master_;
   boost::intrusive::list<Exchange> queue_;
   std::size_t waiting_ = 0;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::unique_ptr<WarmUp>> warm_ups_;  // of some of these workers
   std::uint32_t generation_ = 0;
   bool refusing_ = false;
   Clock::time_point stale_checked_{};

@@ -207,7 +207,9 @@ void Exchange::room_made() {
 void Exchange::dispatch() {
   if (dispatched_) return;
   dispatched_ = true;
-  if (!context_.dispatcher.enqueue(*this)) {
+  if (assigned_ != nullptr) {
+    assigned_->submit(*this);
+  } else if (!context_.dispatcher.enqueue(*this)) {
     dispatched_ = false;
     refuse(503, context_.dispatcher.is_refusing() ? "the pool does not start"
                                                   : "the queue is full (option \"max-queue\")");

@@ -59,6 +59,9 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   // "request 5f3a-12 (GET /path)" for log lines.
   std::string describe() const;
 
+  // It goes to this worker, past the queue, and to no other.
+  void assign_to(Worker& worker) { assigned_ = &worker; }
+
   // --- from the front; each may answer, and so destroy the exchange --------------------------
   void add_param(std::string_view name, std::string_view value);
   void params_ended();
@@ -89,7 +92,7 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   void taken_back();
   // The worker is gone. True: it was answered (502 or a cut; the exchange is gone).
   void worker_lost(std::string_view worker_name);
-  bool can_be_repeated() const { return !streaming_; }
+  bool can_be_repeated() const { return !streaming_ && assigned_ == nullptr; }
   // A thread has become free for a request that was handed ahead. False: it had one already.
   bool take_thread();
 
@@ -129,6 +132,7 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   std::uint64_t data_at_ = 0;   // where DATA begins in a Filter's body
   std::uint64_t fed_ = 0;       // bytes of body_ that are in the worker's ring
   Worker* worker_ = nullptr;
+  Worker* assigned_ = nullptr;
   std::uint32_t slot_ = 0;
   std::int32_t worker_pid_ = 0;
   std::uint16_t fcgi_id_ = 0;

@@ -37,8 +37,8 @@ PeerFilter peer_filter(const Settings& settings) {
 // One pool, as the gateway runs it.
 struct Pool {
   Pool(EventLoop& loop, const Settings& settings, const PoolSettings& pool_settings,
-       Dispatcher::OnViolation on_violation)
-      : dispatcher(loop, pool_settings, std::move(on_violation)),
+       Dispatcher::TellMaster tell_master)
+      : dispatcher(loop, pool_settings, std::move(tell_master)),
         access_log(pool_settings.access_log.empty() ? nullptr
                                                     : std::make_unique<AccessLog>(pool_settings)),
         context{loop, dispatcher, pool_settings, settings, access_log.get()} {}
@@ -124,8 +124,7 @@ Gateway::Gateway(const Settings& settings, std::vector<ListeningSocket> listener
       opened_(settings.pools.size()) {
   for (const PoolSettings& pool : settings.pools) {
     pools_.push_back(std::make_unique<Pool>(
-        loop_, settings, pool,
-        [this](std::uint32_t worker, std::string_view why) { violation(worker, why); }));
+        loop_, settings, pool, [this](const Message& message) { link_.send(message); }));
   }
   for (ListeningSocket& listener : listeners) listen(std::move(listener));
 }
@@ -175,6 +174,9 @@ void Gateway::on_message(Message& message) {
     case MessageType::refuse:
       pools_.at(message.pool)->dispatcher.refuse_all();
       return open_listeners(message.pool);
+    case MessageType::retire:
+      for (const auto& pool : pools_) pool->dispatcher.retire(message.worker);
+      return;
     case MessageType::finish:
       return finish();
     case MessageType::log_reopened:
@@ -219,7 +221,8 @@ void Gateway::add_output(Message& message) {
                   .generation = message.generation,
                   .name = message.text + "[" + std::to_string(message.pid) + "]",
                   .pid = message.pid,
-                  .threads = settings_.pools.at(message.pool).threads};
+                  .threads = settings_.pools.at(message.pool).threads,
+                  .max_requests = requests_until_worn(settings_.pools.at(message.pool))};
   if (!message.fds.empty()) {
     auto output = std::make_shared<WorkerOutput>(info.name, std::move(message.fds.front()));
     loop_.on_readable(output->fd(), [output] { return output->read(); });
@@ -237,8 +240,12 @@ void Gateway::add_worker(Message& message) {
   std::error_code error;
   auto channel = pyhost::GatewayEnd::open(std::move(fds), error);
   if (!channel) return violation(message.worker, "its channel can't be opened: " + error.message());
-  Dispatcher& dispatcher = pools_.at(info->second.pool)->dispatcher;
-  dispatcher.add_worker(std::move(info->second), std::move(channel));
+  Pool& pool = *pools_.at(info->second.pool);
+  if (pool.context.pool.warmup.empty()) {
+    pool.dispatcher.add_worker(std::move(info->second), std::move(channel));
+  } else {
+    pool.dispatcher.warm_up(std::move(info->second), std::move(channel), pool.context);
+  }
   starting_.erase(info);
 }
 

@@ -3,6 +3,7 @@
 #include "daemon/gateway/exchange.h"
 
 #include <bit>
+#include <random>
 #include <sys/epoll.h>
 #include <utility>
 
@@ -13,6 +14,13 @@ namespace {
 constexpr std::size_t kMostDroppedAtOnce = std::size_t{64} << 20;
 
 }  // namespace
+
+std::uint64_t requests_until_worn(const PoolSettings& pool) {
+  if (pool.max_requests == 0 || pool.max_requests_jitter == 0) return pool.max_requests;
+  std::random_device random;
+  return pool.max_requests +
+         std::uniform_int_distribution<std::uint64_t>(0, pool.max_requests_jitter)(random);
+}
 
 Worker::Worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel, EventLoop& loop,
                WorkerOwner& owner)
@@ -48,7 +56,7 @@ unsigned Worker::ahead() const {
 }
 
 bool Worker::has_room() const {
-  return !retired_ && !lost_ && !free_.empty() && channel_->can_submit();
+  return open_ && !retired_ && !lost_ && !free_.empty() && channel_->can_submit();
 }
 
 bool Worker::submit(Exchange& exchange) {
@@ -155,6 +163,7 @@ void Worker::note_progress(std::uint32_t slot) {
   if (phase != pyhost::Phase::done) return;
   entry.done = true;
   --active_;
+  if (++requests_ == info_.max_requests) owner_.worker_worn(*this);
   if (active_ >= info_.threads) thread_freed();
 }
 

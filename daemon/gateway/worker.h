@@ -5,6 +5,7 @@
 #pragma once
 
 #include "daemon/gateway/event_loop.h"
+#include "daemon/settings.h"
 #include "pyhost/channel.h"
 
 #include <cstdint>
@@ -26,6 +27,8 @@ class WorkerOwner {
   virtual void worker_violated(Worker& worker, std::string_view why) = 0;
   // Its end of the channel is closed.
   virtual void worker_hung_up(Worker& worker) = 0;
+  // It has answered as many requests as it may. Said once; it goes on until it is retired.
+  virtual void worker_worn(Worker& worker) = 0;
 
  protected:
   ~WorkerOwner() = default;
@@ -38,7 +41,12 @@ struct WorkerInfo {
   std::string name;  // "blog/2[4711]"
   std::int32_t pid = 0;
   unsigned threads = 1;
+  std::uint64_t max_requests = 0;  // 0: any number
 };
+
+// Option "max-requests" for one worker: with "max-requests-jitter", that workers which began
+// together don't end together. 0: any number.
+std::uint64_t requests_until_worn(const PoolSettings& pool);
 
 class Worker {
  public:
@@ -55,7 +63,7 @@ class Worker {
   unsigned idle_threads() const;
   // Requests handed ahead, beyond what its threads can run at once.
   unsigned ahead() const;
-  // There is a slot, and the worker takes what it is given.
+  // There is a slot, and the worker takes what the dispatcher gives it.
   bool has_room() const;
   unsigned active() const { return active_; }
 
@@ -79,6 +87,8 @@ class Worker {
   void woke() { channel_->woke(); }
 
   void violated(std::string_view why);
+  // Whether it may serve; not before it has answered the requests of option "warmup".
+  void set_open(bool open) { open_ = open; }
   // No more requests: it ends when it has none.
   void retire();
   bool retired() const { return retired_; }
@@ -130,6 +140,8 @@ class Worker {
   std::deque<Submitted> order_;  // submitted and possibly untaken, oldest first
   unsigned active_ = 0;          // busy and not done
   bool wake_due_ = false;
+  std::uint64_t requests_ = 0;  // done
+  bool open_ = true;
   bool retired_ = false;
   bool lost_ = false;
   Bell bell_;

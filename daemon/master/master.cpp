@@ -3,6 +3,7 @@
 
 #include "daemon/log.h"
 #include "daemon/master/exit_text.h"
+#include "daemon/master/process_memory.h"
 #include "daemon/master/signals.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
@@ -158,6 +159,18 @@ void Master::on_message(const Message& message) {
       break;
     case MessageType::worker_violated:
       for (const auto& pool : pools_) pool->workers().on_violation(message.worker, message.text);
+      break;
+    case MessageType::worker_warm:
+      for (const auto& pool : pools_) pool->workers().on_warm(message.worker, current_time());
+      break;
+    case MessageType::warmup_failed:
+      for (const auto& pool : pools_)
+        pool->workers().on_warmup_failed(message.worker, message.text);
+      break;
+    case MessageType::worker_worn:
+      for (const auto& pool : pools_) {
+        pool->workers().on_worn(message.worker, message.text, current_time());
+      }
       break;
     case MessageType::drained:
       log_info("all requests are finished");
@@ -354,6 +367,10 @@ std::string Master::spawn(std::uint32_t pool, std::uint32_t number, SpawnedWorke
 
 void Master::signal_group(pid_t leader, int signal) {
   ::kill(-leader, signal);
+}
+
+std::uint64_t Master::resident_bytes(pid_t pid) {
+  return pycgid::resident_bytes(pid);
 }
 
 }  // namespace pycgid

@@ -41,6 +41,7 @@ class Master : private PoolHost {
   std::string spawn(std::uint32_t pool, std::uint32_t number, SpawnedWorker& worker) override;
   void tell_gateway(const Message& message) override { gateway_.send(message); }
   void signal_group(pid_t leader, int signal) override;
+  std::uint64_t resident_bytes(pid_t pid) override;
 
   void boot();
   void start_gateway(TimePoint now);

@@ -69,7 +69,7 @@ void PoolSupervisor::read_status(WorkerProcess& worker, TimePoint now) {
   const std::optional<std::string> line = worker.read_status();
   if (!line || worker.state() != WorkerState::starting) return;
   if (*line == "ready") {
-    on_ready(worker, now);
+    on_loaded(worker, now);
     return;
   }
   const StartupError complaint = parse_complaint(*line);
@@ -77,16 +77,38 @@ void PoolSupervisor::read_status(WorkerProcess& worker, TimePoint now) {
   kill(worker);
 }
 
-void PoolSupervisor::on_ready(WorkerProcess& worker, TimePoint now) {
-  worker.move_to(WorkerState::ready, std::nullopt);
+void PoolSupervisor::on_loaded(WorkerProcess& worker, TimePoint now) {
   pyhost::ChannelFds channel = worker.take_channel();
   std::vector<pyhost::UniqueFd> fds;
   fds.push_back(std::move(channel.memory));
   fds.push_back(std::move(channel.bell));
   fds.push_back(std::move(channel.passing));
   tell(MessageType::worker_ready, worker, {}, std::move(fds));
+  if (settings_.warmup.empty()) {
+    on_ready(worker, now);
+  } else {
+    worker.move_to(WorkerState::warming, worker.due());
+  }
+}
+
+void PoolSupervisor::on_warm(std::uint32_t id, TimePoint now) {
+  const auto worker = std::ranges::find(workers_, id, &WorkerProcess::id);
+  if (worker == workers_.end() || worker->state() != WorkerState::warming) return;
+  on_ready(*worker, now);
+}
+
+void PoolSupervisor::on_warmup_failed(std::uint32_t id, std::string_view why) {
+  const auto worker = std::ranges::find(workers_, id, &WorkerProcess::id);
+  if (worker == workers_.end() || worker->state() != WorkerState::warming) return;
+  worker->blame(ExitStatus::configuration, why);
+  kill(*worker);
+}
+
+void PoolSupervisor::on_ready(WorkerProcess& worker, TimePoint now) {
+  worker.move_to(WorkerState::ready, std::nullopt);
   log_line(LogLevel::info, worker.object(),
            concat("ready after ", duration_text(since(worker.started(), now))));
+  if (worker.generation() == serving_) relieve(worker.number(), now);
   const auto is_ready_candidate = [this](const WorkerProcess& other) {
     return other.generation() == candidate_ && other.state() == WorkerState::ready;
   };
@@ -199,7 +221,7 @@ void PoolSupervisor::report_end(const WorkerProcess& worker, int wait_status, Ti
   if (worker.generation() == candidate_) {
     const std::string who = worker.fault().empty() ? worker.object() + " " : "";
     give_up_candidate(worker.fault_status(), who + what, now);
-  } else if (worker.generation() == serving_ && !stopping_) {
+  } else if (worker.generation() == serving_ && !stopping_ && !worker.was_retired()) {
     replace(worker.number(), lived, now, worker.object(), what);
   } else {
     const bool expected = exited_cleanly(wait_status) || worker.state() == WorkerState::ending;
@@ -209,16 +231,29 @@ void PoolSupervisor::report_end(const WorkerProcess& worker, int wait_status, Ti
 
 void PoolSupervisor::replace(std::uint32_t number, Milliseconds lived, TimePoint now,
                              std::string_view object, const std::string& what) {
+  if (has_successor(number)) {
+    log_line(LogLevel::error, object, concat(what, "; its replacement is on its way"));
+    return;
+  }
   const Milliseconds delay = backoffs_[number].after_death(lived);
   replacements_.push_back({number, now + delay});
   const std::string when = delay.count() == 0 ? "" : concat(" in ", duration_text(delay));
   log_line(LogLevel::error, object, concat(what, "; replacing it", when));
 }
 
+bool PoolSupervisor::has_successor(std::uint32_t number) const {
+  const auto succeeds = [&](const WorkerProcess& worker) {
+    return worker.number() == number && worker.generation() == serving_ && !worker.is_worn() &&
+           worker.state() <= WorkerState::ready;
+  };
+  return std::ranges::any_of(workers_, succeeds) ||
+         std::ranges::find(replacements_, number, &Replacement::number) != replacements_.end();
+}
+
 void PoolSupervisor::retire(WorkerProcess& worker, TimePoint now) {
   if (worker.state() == WorkerState::ready) {
     worker.move_to(WorkerState::draining, now + settings_.stop_timeout);
-  } else if (worker.state() == WorkerState::starting) {
+  } else if (worker.state() < WorkerState::ready) {
     kill(worker);
   }
 }
@@ -232,6 +267,11 @@ void PoolSupervisor::on_time(TimePoint now) {
   for (WorkerProcess& worker : workers_) {
     if (worker.due() && *worker.due() <= now) on_overdue(worker);
   }
+  check_wear(now);
+  start_replacements(now);
+}
+
+void PoolSupervisor::start_replacements(TimePoint now) {
   const auto due = std::stable_partition(
       replacements_.begin(), replacements_.end(),
       [now](const Replacement& replacement) { return replacement.due > now; });
@@ -247,6 +287,10 @@ void PoolSupervisor::on_time(TimePoint now) {
 void PoolSupervisor::on_overdue(WorkerProcess& worker) {
   if (worker.state() == WorkerState::starting) {
     worker.blame(ExitStatus::configuration, start_timeout_text(settings_));
+  } else if (worker.state() == WorkerState::warming) {
+    worker.blame(ExitStatus::configuration,
+                 concat("the requests of option \"warmup\" were not answered within ",
+                        duration_text(settings_.start_timeout), " (option \"start-timeout\")"));
   } else if (worker.state() == WorkerState::draining) {
     log_line(LogLevel::warning, worker.object(),
              concat("still busy after ", duration_text(settings_.stop_timeout),
@@ -262,6 +306,7 @@ std::optional<TimePoint> PoolSupervisor::next_due() const {
     if (worker.due()) consider(*worker.due());
   }
   for (const Replacement& replacement : replacements_) consider(replacement.due);
+  if (const auto wear = next_wear()) consider(*wear);
   return next;
 }
 

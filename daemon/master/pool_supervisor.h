@@ -36,6 +36,8 @@ class PoolHost {
   virtual void tell_gateway(const Message& message) = 0;
   // To the whole process group of a worker.
   virtual void signal_group(pid_t leader, int signal) = 0;
+  // The memory that a process uses now; 0 when it is gone.
+  virtual std::uint64_t resident_bytes(pid_t pid) = 0;
 };
 
 class PoolSupervisor {
@@ -57,7 +59,13 @@ class PoolSupervisor {
   void kill_all();
 
   void on_status_readable(int status_fd, TimePoint now);
+  // The worker has answered the requests of option "warmup" well.
+  void on_warm(std::uint32_t worker, TimePoint now);
+  // It has not, and is killed.
+  void on_warmup_failed(std::uint32_t worker, std::string_view why);
   void on_violation(std::uint32_t worker, std::string_view why);
+  // The worker has served long enough: another is started, and it ends when that one is ready.
+  void on_worn(std::uint32_t worker, std::string_view why, TimePoint now);
   // Worker `pid`, one of ours, was reaped.
   void on_exited(pid_t pid, int wait_status, TimePoint now);
   void on_time(TimePoint now);
@@ -83,11 +91,14 @@ class PoolSupervisor {
   void start_candidate(TimePoint now);
   std::string start_worker(std::uint32_t number, std::uint32_t generation, TimePoint now);
   void read_status(WorkerProcess& worker, TimePoint now);
+  void on_loaded(WorkerProcess& worker, TimePoint now);
   void on_ready(WorkerProcess& worker, TimePoint now);
   void take_over(TimePoint now);
   void give_up_candidate(ExitStatus status, const std::string& why, TimePoint now);
   void replace(std::uint32_t number, std::chrono::milliseconds lived, TimePoint now,
                std::string_view object, const std::string& what);
+  bool has_successor(std::uint32_t number) const;
+  void start_replacements(TimePoint now);
   void retire(WorkerProcess& worker, TimePoint now);
   void kill(WorkerProcess& worker);
   void on_overdue(WorkerProcess& worker);
@@ -95,6 +106,15 @@ class PoolSupervisor {
   void tell(MessageType type, const WorkerProcess& worker, std::string text,
             std::vector<pyhost::UniqueFd> fds = {});
   void tell_take_over();
+
+  // --- recycling: pool_recycling.cpp ---
+  bool may_wear_out(const WorkerProcess& worker) const;
+  void wear_out(WorkerProcess& worker, std::string_view why, TimePoint now);
+  void relieve(std::uint32_t number, TimePoint now);
+  void check_wear(TimePoint now);
+  void check_memory(TimePoint now);
+  TimePoint end_of_life(const WorkerProcess& worker) const;
+  std::optional<TimePoint> next_wear() const;
 
   const PoolSettings& settings_;
   std::uint32_t index_;
@@ -107,6 +127,7 @@ class PoolSupervisor {
   std::uint32_t candidate_ = 0;  // 0: none
   bool reload_again_ = false;
   bool stopping_ = false;
+  TimePoint memory_checked_{};
   std::optional<StartupError> start_failure_;
 };
 

@@ -20,6 +20,9 @@ constexpr std::size_t kMaxStatusLine = 4096;
 [[maybe_unused]] bool may_follow(WorkerState now, WorkerState next) {
   switch (now) {
     case WorkerState::starting:
+      return next == WorkerState::warming || next == WorkerState::ready ||
+             next == WorkerState::ending;
+    case WorkerState::warming:
       return next == WorkerState::ready || next == WorkerState::ending;
     case WorkerState::ready:
       return next == WorkerState::draining || next == WorkerState::ending;
@@ -52,6 +55,7 @@ void WorkerProcess::move_to(WorkerState next, std::optional<TimePoint> due) {
   assert(may_follow(state_, next));
   state_ = next;
   was_ready_ |= next == WorkerState::ready;
+  was_retired_ |= next == WorkerState::draining;
   due_ = due;
 }
 

@@ -1,6 +1,6 @@
 // One worker as the master sees it: what it is, and the one place where its state changes.
 //
-//   starting --"ready"--> ready --take_over, finish--> draining
+//   starting --"ready"--> (warming) --> ready --take_over, retire, finish--> draining
 //       |                   |                             |
 //       +-------------------+---------- signalled --------+----> ending --> reaped
 //
@@ -23,6 +23,7 @@ using TimePoint = std::chrono::steady_clock::time_point;
 
 enum class WorkerState {
   starting,  // forked, has not said "ready"; due: start-timeout
+  warming,   // loaded, answers the requests of option "warmup"; due: start-timeout still
   ready,     // in service, or waiting for the rest of its generation
   draining,  // gets no more requests and ends when it is idle; due: stop-timeout
   ending     // was signalled; due: SIGKILL where that was not sent yet
@@ -40,6 +41,8 @@ class WorkerProcess {
   WorkerState state() const { return state_; }
   // Whether it ever said "ready".
   bool was_ready() const { return was_ready_; }
+  // Whether it was told to end when it is idle, whatever became of it then.
+  bool was_retired() const { return was_retired_; }
   // When the present state has lasted too long; empty: it may last.
   std::optional<TimePoint> due() const { return due_; }
   TimePoint started() const { return started_; }
@@ -51,6 +54,11 @@ class WorkerProcess {
   void start(TimePoint now, std::chrono::milliseconds patience);
   // The only way from one state to another; steps that the picture does not show are a bug.
   void move_to(WorkerState next, std::optional<TimePoint> due);
+
+  // Another one is to take its place, and why; it serves until that one is ready.
+  void wear_out(std::string_view why) { worn_ = why; }
+  bool is_worn() const { return !worn_.empty(); }
+  const std::string& why_worn() const { return worn_; }
 
   // Reads the status pipe without blocking; gives the worker's one line when it is complete, and
   // closes the pipe then or at its end.
@@ -72,6 +80,8 @@ class WorkerProcess {
   std::uint32_t generation_;
   WorkerState state_ = WorkerState::starting;
   bool was_ready_ = false;
+  bool was_retired_ = false;
+  std::string worn_;
   std::optional<TimePoint> due_;
   TimePoint started_{};
   std::string status_text_;

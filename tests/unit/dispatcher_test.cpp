@@ -5,6 +5,7 @@
 #include "tests/unit/channel_pair.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 
 using pycgid::Exchange;
@@ -62,8 +63,9 @@ struct PlayedWorker {
     }
     return "?";
   }
-  void answer() {
-    ends.write(slot, pyhost::BlockType::head, "Status: 200 OK\r\n\r\n");
+  void answer(std::string_view status = "200 OK") {
+    ends.write(slot, pyhost::BlockType::head,
+               std::string("Status: ").append(status).append("\r\n\r\n"));
     ends.end(slot);
     ends.worker->finish(slot);
   }
@@ -75,16 +77,29 @@ struct PlayedWorker {
 struct Fixture {
   explicit Fixture(unsigned threads = 1) : threads_(threads) {}
 
-  PlayedWorker& add_worker(std::uint32_t generation = 1) {
+  PlayedWorker& add_worker(std::uint32_t generation = 1, std::uint64_t max_requests = 0) {
     workers.push_back(std::make_unique<PlayedWorker>());
     const auto id = static_cast<std::uint32_t>(workers.size());
     dispatcher.add_worker({.id = id,
                            .pool = 0,
                            .generation = generation,
                            .name = "test/" + std::to_string(id),
-                           .threads = threads_},
+                           .threads = threads_,
+                           .max_requests = max_requests},
                           std::move(workers.back()->ends.gateway));
     dispatcher.take_over(1);
+    return *workers.back();
+  }
+
+  PlayedWorker& warm_up() {
+    workers.push_back(std::make_unique<PlayedWorker>());
+    dispatcher.take_over(1);
+    dispatcher.warm_up({.id = static_cast<std::uint32_t>(workers.size()),
+                        .generation = 1,
+                        .name = "test/w",
+                        .threads = threads_},
+                       std::move(workers.back()->ends.gateway), {loop, dispatcher, pool, settings});
+    dispatcher.run_turn();
     return *workers.back();
   }
 
@@ -93,9 +108,18 @@ struct Fixture {
   pycgid::Settings settings;
   pycgid::PoolSettings pool;
   std::vector<std::uint32_t> violated;
+  std::vector<std::string> worn;
+  std::vector<pycgid::MessageType> told;
+  std::string reason;
   std::vector<std::unique_ptr<PlayedWorker>> workers;
-  pycgid::Dispatcher dispatcher{
-      loop, pool, [this](std::uint32_t id, std::string_view) { violated.push_back(id); }};
+  pycgid::Dispatcher dispatcher{loop, pool, [this](const pycgid::Message& message) {
+                                  told.push_back(message.type);
+                                  reason = message.text;
+                                  if (message.type == pycgid::MessageType::worker_violated)
+                                    violated.push_back(message.worker);
+                                  if (message.type == pycgid::MessageType::worker_worn)
+                                    worn.push_back(message.text);
+                                }};
   PlayedFront front{{loop, dispatcher, pool, settings}};
 };
 
@@ -253,4 +277,113 @@ TEST_CASE("dispatcher: a worker that writes nonsense is reported and answers 502
   f.dispatcher.run_turn();
   CHECK(f.violated == std::vector<std::uint32_t>{1});
   CHECK(f.front.text.find("502") != std::string::npos);
+}
+
+TEST_CASE("dispatcher: a worker is worn after its last request, and said to be so once",
+          "[dispatcher]") {
+  Fixture f;
+  PlayedWorker& worker = f.add_worker(1, 2);
+  for (int i = 0; i < 4; ++i) {
+    CHECK(f.worn.size() == (i < 2 ? 0 : 1));
+    f.front.request("/x");
+    f.dispatcher.run_turn();
+    REQUIRE(worker.take() == "/x");
+    worker.answer();
+    f.dispatcher.run_turn();
+  }
+  CHECK(f.worn == std::vector<std::string>{"replaced after 2 requests (option \"max-requests\")"});
+  CHECK(f.front.completed == 4);
+}
+
+TEST_CASE("dispatcher: a retired worker finishes, and another takes what it had not begun",
+          "[dispatcher]") {
+  Fixture f;
+  PlayedWorker& old = f.add_worker();
+  f.front.request("/running");
+  f.front.request("/ahead");
+  f.dispatcher.run_turn();
+  REQUIRE(old.take() == "/running");
+  PlayedWorker& young = f.add_worker();
+  f.dispatcher.retire(1);
+  f.front.request("/new");
+  f.dispatcher.run_turn();
+  CHECK(young.take() == "/ahead");
+  CHECK(young.take() == "/new");
+  CHECK_FALSE(old.ends.worker->stopping());
+  old.answer();
+  f.dispatcher.run_turn();
+  CHECK(f.front.completed == 1);
+  CHECK(old.ends.worker->stopping());
+}
+
+TEST_CASE("worker: max-requests-jitter spreads the ends", "[dispatcher]") {
+  pycgid::PoolSettings pool;
+  pool.max_requests_jitter = 10;
+  CHECK(pycgid::requests_until_worn(pool) == 0);
+  pool.max_requests = 100;
+  std::set<std::uint64_t> seen;
+  for (int i = 0; i < 1000; ++i) seen.insert(pycgid::requests_until_worn(pool));
+  CHECK(*seen.begin() == 100);
+  CHECK(*seen.rbegin() == 110);
+  CHECK(seen.size() == 11);
+}
+
+TEST_CASE("warm-up: a worker serves when it has answered all of its requests", "[dispatcher]") {
+  Fixture f;
+  f.pool.warmup = {"/one?a=1", "/two"};
+  PlayedWorker& worker = f.warm_up();
+  f.front.request("/other");
+  f.dispatcher.run_turn();
+  CHECK(worker.take() == "/one?a=1");
+  CHECK(worker.take().empty());
+  worker.answer("404 Not Found");
+  f.dispatcher.run_turn();
+  CHECK(worker.take() == "/two");
+  CHECK(f.told.empty());
+  worker.answer("499 Odd");
+  f.dispatcher.run_turn();
+  CHECK(f.told == std::vector{pycgid::MessageType::worker_warm});
+  CHECK(worker.take() == "/other");
+}
+
+TEST_CASE("warm-up: an answer of 500 or more, or a broken one, fails it", "[dispatcher]") {
+  Fixture f;
+  f.pool.warmup = {"/one", "/two"};
+  PlayedWorker& worker = f.warm_up();
+  f.front.request("/other");
+  REQUIRE(worker.take() == "/one");
+  SECTION("500") {
+    worker.answer("500 Oh");
+    f.dispatcher.run_turn();
+    CHECK(f.reason == "warm-up request \"/one\" was answered 500 (option \"warmup\")");
+  }
+  SECTION("the application fails before its head") {
+    worker.ends.end(worker.slot, pyhost::EndKind::failed);
+    f.dispatcher.run_turn();
+    CHECK(f.reason == "warm-up request \"/one\" was answered 500 (option \"warmup\")");
+  }
+  SECTION("the application fails in the middle") {
+    worker.ends.write(worker.slot, pyhost::BlockType::head, "Status: 200 OK\r\n\r\n");
+    worker.ends.write(worker.slot, pyhost::BlockType::body, "begun");
+    f.dispatcher.run_turn();
+    worker.ends.end(worker.slot, pyhost::EndKind::failed);
+    f.dispatcher.run_turn();
+    CHECK(f.reason == "warm-up request \"/one\" was not answered to its end (option \"warmup\")");
+  }
+  CHECK(f.told == std::vector{pycgid::MessageType::warmup_failed});
+  f.dispatcher.run_turn();
+  CHECK(worker.take().empty());
+}
+
+TEST_CASE("warm-up: its request stays with its worker", "[dispatcher]") {
+  Fixture f;
+  PlayedWorker& idle = f.add_worker();
+  f.pool.warmup = {"/one"};
+  PlayedWorker& worker = f.warm_up();
+  f.front.request("/other");
+  f.dispatcher.take_over(1);
+  f.dispatcher.run_turn();
+  CHECK(idle.take() == "/other");
+  CHECK(idle.take().empty());
+  CHECK(worker.take() == "/one");
 }

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace {
 
@@ -165,6 +166,14 @@ TEST_CASE("option values: a size is written as it is read", "[options]") {
   CHECK(size_text(1000) == "1000");
   CHECK(size_text(65536) == "64K");
   CHECK(size_text(std::uint64_t{3} << 30) == "3G");
+}
+
+TEST_CASE("option table: warm-up requests have paths", "[options]") {
+  CHECK(set("warmup", "ready") == "must begin with \"/\"");
+  Settings settings = one_pool();
+  CHECK(set(settings, "warmup", "/one?x=1") == "");
+  CHECK(set(settings, "warmup", "/two") == "");
+  CHECK(settings.pools[0].warmup == std::vector<std::string>{"/one?x=1", "/two"});
 }
 
 }  // namespace

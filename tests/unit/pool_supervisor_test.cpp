@@ -1,101 +1,14 @@
 // The supervision of workers, driven by hand: a host that forks nothing and a clock that stands
 // still.
-#include "daemon/master/pool_supervisor.h"
+#include "tests/unit/pool_stage.h"
 
-#include "daemon/log.h"
-#include "tests/unit/catch.h"
-
-#include <csignal>
-#include <fcntl.h>
-#include <map>
 #include <string>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
 namespace {
 
-using namespace pycgid;
-using namespace std::chrono_literals;
-
-constexpr int kCleanExit = 0;
-constexpr int kExit1 = 1 << 8;
-constexpr int kSegv = SIGSEGV;
-
-// Remembers what the supervisor asked for; a worker's pid is 1000 + its id.
-class FakeHost : public PoolHost {
- public:
-  std::string spawn(std::uint32_t, std::uint32_t number, SpawnedWorker& worker) override {
-    if (!refuse_spawn.empty()) return refuse_spawn;
-    int fds[2];
-    if (::pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) return "no pipe";
-    worker.id = ++last_id;
-    worker.pid = static_cast<pid_t>(1000 + worker.id);
-    worker.status.reset(fds[0]);
-    says[worker.pid].reset(fds[1]);
-    status_fds[worker.pid] = fds[0];
-    numbers[worker.pid] = number;
-    return {};
-  }
-  void tell_gateway(const Message& message) override {
-    told.emplace_back(message.type, message.generation);
-  }
-  void signal_group(pid_t leader, int signal) override { signals.emplace_back(leader, signal); }
-
-  bool was_killed(pid_t pid) const {
-    return std::ranges::find(signals, std::pair<pid_t, int>(pid, SIGKILL)) != signals.end();
-  }
-  long count(MessageType type) const {
-    return std::ranges::count_if(told, [type](const auto& entry) { return entry.first == type; });
-  }
-
-  std::string refuse_spawn;
-  std::uint32_t last_id = 0;
-  std::map<pid_t, pyhost::UniqueFd> says;
-  std::map<pid_t, int> status_fds;
-  std::map<pid_t, std::uint32_t> numbers;
-  std::vector<std::pair<MessageType, std::uint32_t>> told;
-  std::vector<std::pair<pid_t, int>> signals;
-};
-
-PoolSettings two_workers() {
-  PoolSettings settings;
-  settings.name = "blog";
-  settings.app = "blog.wsgi";
-  settings.processes = 2;
-  settings.start_timeout = 10s;
-  settings.stop_timeout = 5s;
-  return settings;
-}
-
-// A pool with its host and clock, and short words for what happens to it.
-struct Stage {
-  Stage() { set_log_fd(-1); }
-  ~Stage() { set_log_fd(2); }
-  Stage(const Stage&) = delete;
-  Stage& operator=(const Stage&) = delete;
-
-  void say(pid_t pid, const std::string& line) {
-    REQUIRE(::write(host.says.at(pid).get(), line.data(), line.size()) > 0);
-    pool.on_status_readable(host.status_fds.at(pid), now);
-  }
-  void die(pid_t pid, int wait_status) { pool.on_exited(pid, wait_status, now); }
-  void pass(std::chrono::milliseconds time) {
-    now += time;
-    pool.on_time(now);
-  }
-  void boot_ready() {
-    pool.boot(now);
-    say(1001, "ready\n");
-    say(1002, "ready\n");
-  }
-
-  PoolSettings settings = two_workers();
-  FakeHost host;
-  TimePoint now{};
-  PoolSupervisor pool{settings, 0, host};
-};
+using namespace supervisor_test;
 
 TEST_CASE("supervisor: a pool serves when all of its workers are ready", "[master]") {
   Stage stage;
@@ -331,6 +244,53 @@ TEST_CASE("supervisor: a child that is not ours is not known", "[master]") {
   stage.boot_ready();
   CHECK(stage.pool.owns(1001));
   CHECK_FALSE(stage.pool.owns(999));
+}
+
+TEST_CASE("supervisor: with warm-up, a generation takes over when all workers are warm",
+          "[master]") {
+  Stage stage;
+  stage.settings.warmup = {"/"};
+  stage.boot_ready();
+  CHECK(stage.host.count(MessageType::worker_ready) == 2);
+  CHECK_FALSE(stage.pool.is_serving());
+  stage.pool.on_warm(1, stage.now);
+  CHECK_FALSE(stage.pool.is_serving());
+  stage.pool.on_warm(2, stage.now);
+  CHECK(stage.pool.is_serving());
+}
+
+TEST_CASE("supervisor: a warm-up that fails fails the start, or the reload", "[master]") {
+  Stage stage;
+  stage.settings.warmup = {"/"};
+  stage.boot_ready();
+  SECTION("at start") {
+    stage.pool.on_warmup_failed(1, "answered 500");
+    CHECK(stage.host.was_killed(1001));
+    stage.die(1001, SIGKILL);
+    REQUIRE(stage.pool.start_failure());
+    CHECK(stage.pool.start_failure()->status == ExitStatus::configuration);
+    CHECK(stage.pool.start_failure()->text == "answered 500");
+  }
+  SECTION("at a reload") {
+    stage.pool.on_warm(1, stage.now);
+    stage.pool.on_warm(2, stage.now);
+    stage.pool.reload(stage.now);
+    stage.say(1003, "ready\n");
+    stage.pool.on_warmup_failed(3, "answered 500");
+    stage.die(1003, SIGKILL);
+    CHECK(stage.host.was_killed(1004));
+    CHECK_FALSE(stage.host.was_killed(1001));
+    CHECK_FALSE(stage.pool.start_failure());
+  }
+  SECTION("by taking longer than start-timeout, counted from the start") {
+    stage.pass(10s);
+    CHECK(stage.host.was_killed(1001));
+    stage.die(1001, SIGKILL);
+    REQUIRE(stage.pool.start_failure());
+    CHECK(stage.pool.start_failure()->text ==
+          "the requests of option \"warmup\" were not answered within 10s (option "
+          "\"start-timeout\")");
+  }
 }
 
 }  // namespace
