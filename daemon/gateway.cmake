@@ -19,6 +19,7 @@ target_sources(daemon_core PRIVATE
   gateway/peer_filter.cpp
   gateway/poller.cpp
   gateway/reply.cpp
+  gateway/request_deadlines.cpp
   gateway/response_head.cpp
   gateway/scgi_connection.cpp
   gateway/timer_wheel.cpp

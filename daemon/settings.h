@@ -67,6 +67,8 @@ struct PoolSettings {
   Milliseconds body_timeout{60'000};
   Milliseconds send_timeout{60'000};
   Milliseconds keep_timeout{75'000};
+  Milliseconds request_timeout{0};  // 0: none
+  Milliseconds slow_request{0};     // 0: none
 
   std::string user;
   std::string group;

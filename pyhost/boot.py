@@ -11,6 +11,7 @@ import io
 import os
 import signal
 import sys
+import types
 
 WRONG_CONFIGURATION = 78  # EX_CONFIG
 SYSTEM_ERROR = 71  # EX_OSERR
@@ -89,6 +90,7 @@ def report(status_fd, line):
 
 def run(options, on_ready):
     host = load_module("pycgid_host", find_host())
+    sys.modules["pycgid"] = application_module(host, options["version"])
     loader = load_module("pycgid_loader", os.path.join(HERE, "loader.py"))
     host.set_process_title(f"pycgid: worker {options['pool']}/{options['worker']}")
     sys.stdout = open_log(host, 1, "<stdout>")
@@ -130,6 +132,14 @@ def load_module(name, path):
         return module
     except (ImportError, OSError) as error:
         raise Refused(SYSTEM_ERROR, f"cannot load {path}: {error}") from None
+
+
+def application_module(host, version):
+    """What an application gets by `import pycgid`."""
+    module = types.ModuleType("pycgid", "What pycgid(8) offers to the applications it runs.")
+    module.RequestTimeout = host.RequestTimeout
+    module.__version__ = version
+    return module
 
 
 def open_log(host, fd, name):

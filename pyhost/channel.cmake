@@ -1,6 +1,7 @@
 target_sources(pyhost_channel PRIVATE
   channel.cpp
   channel_answer.cpp
+  channel_demand.cpp
   channel_gateway.cpp
   channel_intake.cpp
   channel_worker.cpp

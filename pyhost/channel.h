@@ -4,6 +4,7 @@
 //   gateway                            shared memory                           worker
 //   request_area, submit  ----------->  submission ring, slot   ------------>  Intake::try_take
 //   write_body, end_body  ----------->  slot's body ring        ------------>  read_body
+//   demand                ----------->  slot's demand           ------------>  wait_demand
 //   peek, consume         <-----------  slot's response ring    <------------  write, publish
 //   release               <-----------  phase done              <------------  finish
 //
@@ -94,6 +95,13 @@ struct Block {
 
 enum class Phase : std::uint8_t { free, queued, taken, done };
 
+// What the gateway asks of the worker about a request that runs for too long.
+enum class Demand : std::uint8_t {
+  none = 0,
+  stack = 1,   // log where its thread is
+  timeout = 2  // that, and raise RequestTimeout in it
+};
+
 class ChannelMap;  // the mapping, see pyhost/internal/channel_map.h
 
 // The gateway's side. One thread. Nothing here blocks, nothing throws after open().
@@ -152,6 +160,8 @@ class GatewayEnd {
   Phase phase(std::uint32_t slot) const;
   // The front does not want this answer any more: the next write or read of the worker fails.
   void abort(std::uint32_t slot);
+  // Reaches the worker as long as the request runs; the last demand counts.
+  void demand(std::uint32_t slot, Demand demand);
   // A done slot is free again.
   void release(std::uint32_t slot);
 
@@ -178,6 +188,7 @@ class GatewayEnd {
 // A request that a thread of the worker has taken. Views live until finish(slot).
 struct TakenRequest {
   std::uint32_t slot = 0;
+  std::uint16_t generation = 0;  // tells it from other requests in this slot
   RequestHead head;
   std::string_view params;
   std::string_view inlined_body;
@@ -222,6 +233,16 @@ class WorkerEnd {
   bool aborted(std::uint32_t slot) const;
   // The slot is the gateway's again, once it has read the answer.
   void finish(std::uint32_t slot);
+
+  struct RequestDemand {
+    std::uint32_t slot = 0;
+    std::uint16_t generation = 0;  // as in TakenRequest
+    Demand demand = Demand::none;
+  };
+  // Blocks until the gateway demands something of a request that a thread has taken; that may be
+  // over when this returns. Nothing when the gateway is gone. For a thread of its own, without the
+  // GIL.
+  std::optional<RequestDemand> wait_demand();
 
   // Blocks until the gateway's end is closed, then fails all waiting calls and stops all Intakes.
   // For a thread of its own, without Python.

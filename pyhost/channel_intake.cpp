@@ -35,6 +35,7 @@ TakenRequest WorkerEnd::State::begin(std::uint32_t entry) {
 
   TakenRequest request;
   request.slot = slot;
+  request.generation = slots[slot].generation;
   request.head = map.control(slot).head;
   const auto area = map.request_area(slot);
   request.params = {area.data(), request.head.params_bytes};

@@ -193,6 +193,7 @@ void WorkerEnd::watch_gateway() {
   }
   state_->closed.store(true);
   state_->map.board().gate.call_all();
+  announce_demand(state_->map.board());
   for (std::uint32_t slot = 0; slot < state_->map.sizes().slots; ++slot) {
     Word& signal = state_->map.control(slot).signal;
     signal.fetch_add(1);

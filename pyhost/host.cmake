@@ -34,6 +34,7 @@ function(pyhost_add_module python)
     file_wrapper.cpp
     host.cpp
     input.cpp
+    interrupter.cpp
     log_lines.cpp
     module.cpp
     process_title.cpp
@@ -41,6 +42,8 @@ function(pyhost_add_module python)
     request_text.cpp
     response.cpp
     response_head.cpp
+    running_request.cpp
+    stack_dump.cpp
     start_response.cpp)
   set_target_properties(${target} PROPERTIES
     PREFIX "" OUTPUT_NAME pycgid_host SUFFIX "${suffix}"

@@ -2,10 +2,12 @@
 
 #include "pyhost/exception_log.h"
 #include "pyhost/gil.h"
+#include "pyhost/interrupter.h"
 #include "pyhost/request_runner.h"
 
 #include <cerrno>
 #include <csignal>
+#include <memory>
 #include <pthread.h>
 #include <vector>
 
@@ -15,6 +17,7 @@ namespace {
 struct Host {
   const ModuleState& state;
   WorkerEnd& worker;
+  Interrupter& interrupter;
   const HostOptions& options;
 };
 
@@ -36,7 +39,8 @@ bool wait_for_work(Intake& intake, bool is_main) {
 }
 
 void run_requests(const Host& host, bool is_main) {
-  RequestRunner runner(host.state, host.worker, host.options.application);
+  RequestRunner runner(host.state, host.worker, host.interrupter.add_thread(),
+                       host.options.application);
   if (!runner.begin(host.options.constants)) {
     log_exception(host.state, "a request thread cannot start");
     return;
@@ -60,23 +64,29 @@ void* watching_thread(void* worker) {
   return nullptr;
 }
 
-// The watching thread takes no signals. Request threads do not block them: what an application
-// starts from there would inherit the mask, and could not be terminated any more. The kernel
-// prefers the main thread for them anyway.
-int start_watching(WorkerEnd& worker) {
+void* interrupting_thread(void* interrupter) {
+  static_cast<Interrupter*>(interrupter)->run();
+  return nullptr;
+}
+
+// These two take no signals. Request threads do not block them: what an application starts from
+// there would inherit the mask, and could not be terminated any more. The kernel prefers the main
+// thread for them anyway.
+int start_service(void* (*run)(void*), void* argument) {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_t thread;
-  const int error = pthread_create(&thread, nullptr, watching_thread, &worker);
+  const int error = pthread_create(&thread, nullptr, run, argument);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (error == 0) pthread_detach(thread);
   return error;
 }
 
 int start_threads(Host& host, std::vector<pthread_t>& threads) {
-  int error = start_watching(host.worker);
+  int error = start_service(watching_thread, &host.worker);
+  if (error == 0) error = start_service(interrupting_thread, &host.interrupter);
   for (unsigned i = 1; error == 0 && i < host.options.threads; ++i) {
     pthread_t thread;
     error = pthread_create(&thread, nullptr, request_thread, &host);
@@ -93,7 +103,10 @@ void join(const std::vector<pthread_t>& threads) {
 }  // namespace
 
 bool serve(const ModuleState& state, WorkerEnd& worker, const HostOptions& options) {
-  Host host{state, worker, options};
+  // Never destroyed, like `worker`.
+  Interrupter& interrupter = *std::make_unique<Interrupter>(state, worker).release();
+  if (!interrupter.open()) return false;
+  Host host{state, worker, interrupter, options};
   std::vector<pthread_t> threads;
   errno = start_threads(host, threads);
   if (errno != 0) {

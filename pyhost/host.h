@@ -1,4 +1,5 @@
-// A worker's threads: those that run requests, and one that watches for the gateway's end.
+// A worker's threads: those that run requests, one that watches for the gateway's end, and one that
+// interrupts requests that run for too long.
 #pragma once
 
 #include "pyhost/channel.h"
@@ -14,9 +15,9 @@ struct HostOptions {
 };
 
 // Answers requests until the gateway wants no more. Call on the main thread, attached: it becomes
-// request thread 1. `worker` must live as long as the process: the watching thread is never joined,
-// because nothing wakes it while the gateway lives. False with an exception set when the threads
-// cannot be started or on_ready failed.
+// request thread 1. `worker` must live as long as the process: the watching and the interrupting
+// thread are never joined, because nothing wakes them while the gateway lives. False with an
+// exception set when the threads cannot be started or on_ready failed.
 bool serve(const ModuleState& state, WorkerEnd& worker, const HostOptions& options);
 
 }  // namespace pyhost

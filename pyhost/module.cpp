@@ -31,6 +31,16 @@ bool add_type(PyObject* module, PyType_Spec& spec, PyTypeObject*& type) {
   return type != nullptr;
 }
 
+// Of BaseException, as SystemExit is: what an application catches as Exception must not let it run
+// on.
+bool add_request_timeout(PyObject* module, PyObject*& exception) {
+  exception = PyErr_NewExceptionWithDoc("pycgid.RequestTimeout",
+                                        "Raised in a request that runs longer than option "
+                                        "\"request-timeout\"; its client has its answer already.",
+                                        PyExc_BaseException, nullptr);
+  return exception != nullptr && PyModule_AddObjectRef(module, "RequestTimeout", exception) == 0;
+}
+
 bool intern(const char* text, PyObject*& name) {
   name = PyUnicode_InternFromString(text);
   return name != nullptr;
@@ -47,6 +57,7 @@ int execute(PyObject* module) {
   const bool made = add_type(module, input_spec, state.input_type) &&
                     add_type(module, start_response_spec, state.start_response_type) &&
                     add_type(module, file_wrapper_spec, state.file_wrapper_type) &&
+                    add_request_timeout(module, state.request_timeout) &&
                     import_attribute("_io", "_IOBase", state.io_base) &&
                     import_attribute("io", "FileIO", state.file_io) &&
                     import_attribute("traceback", "format_exception", state.format_exception) &&
@@ -64,6 +75,7 @@ int traverse(PyObject* module, visitproc visit, void* arg) {
   Py_VISIT(state.input_type);
   Py_VISIT(state.start_response_type);
   Py_VISIT(state.file_wrapper_type);
+  Py_VISIT(state.request_timeout);
   Py_VISIT(state.io_base);
   Py_VISIT(state.file_io);
   Py_VISIT(state.format_exception);
@@ -75,6 +87,7 @@ int clear(PyObject* module) {
   Py_CLEAR(state.input_type);
   Py_CLEAR(state.start_response_type);
   Py_CLEAR(state.file_wrapper_type);
+  Py_CLEAR(state.request_timeout);
   Py_CLEAR(state.io_base);
   Py_CLEAR(state.file_io);
   Py_CLEAR(state.format_exception);

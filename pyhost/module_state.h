@@ -11,6 +11,8 @@ struct ModuleState {
   PyTypeObject* start_response_type;
   PyTypeObject* file_wrapper_type;
 
+  PyObject* request_timeout;  // the exception pycgid.RequestTimeout
+
   PyObject* io_base;           // the class _io._IOBase, from which all of io comes
   PyObject* file_io;           // the class io.FileIO
   PyObject* format_exception;  // traceback.format_exception

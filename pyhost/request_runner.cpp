@@ -48,7 +48,9 @@ void RequestRunner::run(const TakenRequest& request) {
   PyRef environ = environs_.build(request.params);
   const LogRequest marked(environs_.value("pycgid.request_id"));
   response_.begin(request.slot);
+  running_.begin(request);
   serve(request, std::move(environ));
+  running_.end();
   flush_detached(LogStream::out);
   flush_detached(LogStream::err);
   leave_if_forked();
@@ -174,6 +176,11 @@ void RequestRunner::report(const TakenRequest& request, Progress progress, PyObj
   if (progress == Progress::gone || (front_gone && PyErr_ExceptionMatches(PyExc_OSError))) {
     PyErr_Clear();
     log_detached(LogLevel::debug, text + ": the client is gone");
+    return;
+  }
+  if (PyErr_ExceptionMatches(state_.request_timeout)) {
+    PyErr_Clear();
+    log_detached(LogLevel::notice, text + ": ended by pycgid.RequestTimeout");
     return;
   }
   log_exception(state_, text + ": the application failed");

@@ -5,6 +5,7 @@
 #include "pyhost/environ_builder.h"
 #include "pyhost/module_state.h"
 #include "pyhost/response.h"
+#include "pyhost/running_request.h"
 
 #include <string_view>
 
@@ -13,8 +14,13 @@ namespace pyhost {
 class RequestRunner {
  public:
   // Everything outlives the runner.
-  RequestRunner(const ModuleState& state, WorkerEnd& worker, PyObject* application)
-      : state_(state), worker_(worker), application_(application), response_(worker) {}
+  RequestRunner(const ModuleState& state, WorkerEnd& worker, RunningRequest& running,
+                PyObject* application)
+      : state_(state),
+        worker_(worker),
+        running_(running),
+        application_(application),
+        response_(worker) {}
 
   // `constants` are the keys that every environ has. False with an exception set.
   bool begin(PyObject* constants) { return environs_.begin(constants); }
@@ -41,6 +47,7 @@ class RequestRunner {
 
   const ModuleState& state_;
   WorkerEnd& worker_;
+  RunningRequest& running_;
   PyObject* application_;
   EnvironBuilder environs_;
   Response response_;

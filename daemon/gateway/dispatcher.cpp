@@ -77,7 +77,8 @@ void Dispatcher::requeue(const std::vector<Exchange*>& taken_back) {
 // --- workers ------------------------------------------------------------------------------------
 
 void Dispatcher::add_worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel) {
-  workers_.push_back(std::make_unique<Worker>(std::move(info), std::move(channel), loop_, *this));
+  workers_.push_back(
+      std::make_unique<Worker>(std::move(info), std::move(channel), pool_, loop_, *this));
 }
 
 void Dispatcher::warm_up(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel,
@@ -146,11 +147,10 @@ void Dispatcher::worker_violated(Worker& worker, std::string_view why) {
   bury(worker);
 }
 
-void Dispatcher::worker_worn(Worker& worker) {
+void Dispatcher::worker_worn(Worker& worker, std::string_view why) {
   tell_master_({.type = MessageType::worker_worn,
                 .worker = worker.info().id,
-                .text = "replaced after " + std::to_string(worker.info().max_requests) +
-                        " requests (option \"max-requests\")"});
+                .text = "replaced " + std::string(why)});
 }
 
 // What it had answered before it ended still counts.

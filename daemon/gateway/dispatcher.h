@@ -62,7 +62,7 @@ class Dispatcher final : public WorkerOwner {
  private:
   void worker_violated(Worker& worker, std::string_view why) override;
   void worker_hung_up(Worker& worker) override;
-  void worker_worn(Worker& worker) override;
+  void worker_worn(Worker& worker, std::string_view why) override;
   void retire(Worker& worker);
   void bury(Worker& worker);
   void requeue(const std::vector<Exchange*>& taken_back);

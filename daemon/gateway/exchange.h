@@ -92,6 +92,10 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   void taken_back();
   // The worker is gone. True: it was answered (502 or a cut; the exchange is gone).
   void worker_lost(std::string_view worker_name);
+  // It runs for too long: answers 504, or cuts its answer. The exchange is gone.
+  void timed_out() { answer_error(504, 0); }
+  // Some of the answer is on its way to the front.
+  bool started() const { return reply_.started(); }
   bool can_be_repeated() const { return !streaming_ && assigned_ == nullptr; }
   // A thread has become free for a request that was handed ahead. False: it had one already.
   bool take_thread();

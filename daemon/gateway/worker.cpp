@@ -1,6 +1,8 @@
 #include "daemon/gateway/worker.h"
 
 #include "daemon/gateway/exchange.h"
+#include "daemon/log.h"
+#include "daemon/text.h"
 
 #include <bit>
 #include <random>
@@ -22,13 +24,15 @@ std::uint64_t requests_until_worn(const PoolSettings& pool) {
          std::uniform_int_distribution<std::uint64_t>(0, pool.max_requests_jitter)(random);
 }
 
-Worker::Worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel, EventLoop& loop,
-               WorkerOwner& owner)
+Worker::Worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel,
+               const PoolSettings& pool, EventLoop& loop, WorkerOwner& owner)
     : info_(std::move(info)),
       channel_(std::move(channel)),
+      pool_(pool),
       loop_(loop),
       owner_(owner),
       slots_(channel_->slots()),
+      deadlines_(pool, channel_->slots(), loop, *this),
       hang_up_(*this) {
   // Slots are used from the front, so that few pages of the shared memory are ever touched.
   for (std::uint32_t slot = channel_->slots(); slot > 0; --slot) free_.push_back(slot - 1);
@@ -67,6 +71,7 @@ bool Worker::submit(Exchange& exchange) {
   order_.push_back({slot, loop_.now()});
   ++active_;
   wake_due_ = true;
+  deadlines_.begin(slot, active_ <= info_.threads);
   return true;
 }
 
@@ -81,6 +86,7 @@ bool Worker::take_back(std::uint32_t slot) {
     return false;
   }
   slots_[slot] = {};
+  deadlines_.end(slot);
   free_.push_back(slot);
   --active_;
   stop_if_idle();
@@ -162,8 +168,11 @@ void Worker::note_progress(std::uint32_t slot) {
   if (phase != pyhost::Phase::queued) entry.untaken = false;
   if (phase != pyhost::Phase::done) return;
   entry.done = true;
+  deadlines_.end(slot);
   --active_;
-  if (++requests_ == info_.max_requests) owner_.worker_worn(*this);
+  if (++requests_ == info_.max_requests) {
+    owner_.worker_worn(*this, concat("after ", requests_, " requests (option \"max-requests\")"));
+  }
   if (active_ >= info_.threads) thread_freed();
 }
 
@@ -197,6 +206,49 @@ void Worker::release(std::uint32_t slot) {
   free_.push_back(slot);
   drop_taken();
   stop_if_idle();
+}
+
+// --- requests that run for too long -------------------------------------------------------------
+
+// What is there of the answer is taken first: a request whose end was not seen yet is in time.
+DeadlineOwner::Stand Worker::look_at(std::uint32_t slot) {
+  if (lost_) return Stand::over;
+  serve(slot);
+  if (lost_ || !slots_[slot].busy || slots_[slot].done) return Stand::over;
+  return slots_[slot].untaken ? Stand::waiting : Stand::running;
+}
+
+std::string Worker::describe(std::uint32_t slot) const {
+  const Exchange* exchange = slots_[slot].exchange;
+  return exchange != nullptr ? exchange->describe() : "a request that nobody waits for any more";
+}
+
+void Worker::on_slow(std::uint32_t slot) {
+  log_line(LogLevel::warning, info_.name,
+           concat(describe(slot), ": runs longer than ", duration_text(pool_.slow_request),
+                  " (option \"slow-request\")"));
+  channel_->demand(slot, pyhost::Demand::stack);
+}
+
+void Worker::on_timeout(std::uint32_t slot) {
+  Exchange* exchange = slots_[slot].exchange;
+  const std::string_view answer = exchange == nullptr   ? ""
+                                  : exchange->started() ? "; its answer is cut"
+                                                        : "; answered 504";
+  log_line(LogLevel::error, info_.name,
+           concat(describe(slot), ": ran longer than ", duration_text(pool_.request_timeout),
+                  " (option \"request-timeout\")", answer));
+  channel_->demand(slot, pyhost::Demand::timeout);
+  if (exchange != nullptr) exchange->timed_out();
+}
+
+// The request itself was answered long ago.
+void Worker::on_stuck(std::uint32_t) {
+  const std::string why =
+      concat("because a request still runs ", duration_text(pool_.stop_timeout),
+             " after its timeout (options \"request-timeout\", \"stop-timeout\")");
+  log_line(LogLevel::error, info_.name, "to be replaced " + why);
+  owner_.worker_worn(*this, why);
 }
 
 void Worker::violated(std::string_view why) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "daemon/gateway/event_loop.h"
+#include "daemon/gateway/request_deadlines.h"
 #include "daemon/settings.h"
 #include "pyhost/channel.h"
 
@@ -27,8 +28,8 @@ class WorkerOwner {
   virtual void worker_violated(Worker& worker, std::string_view why) = 0;
   // Its end of the channel is closed.
   virtual void worker_hung_up(Worker& worker) = 0;
-  // It has answered as many requests as it may. Said once; it goes on until it is retired.
-  virtual void worker_worn(Worker& worker) = 0;
+  // It is to be replaced: `why` ends "replaced ...". It goes on until it is retired.
+  virtual void worker_worn(Worker& worker, std::string_view why) = 0;
 
  protected:
   ~WorkerOwner() = default;
@@ -48,10 +49,11 @@ struct WorkerInfo {
 // together don't end together. 0: any number.
 std::uint64_t requests_until_worn(const PoolSettings& pool);
 
-class Worker {
+class Worker final : private DeadlineOwner {
  public:
-  Worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel, EventLoop& loop,
-         WorkerOwner& owner);
+  // `pool` and what comes after it outlive the worker.
+  Worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel, const PoolSettings& pool,
+         EventLoop& loop, WorkerOwner& owner);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -122,6 +124,13 @@ class Worker {
     Worker& worker_;
   };
 
+  // DeadlineOwner
+  Stand look_at(std::uint32_t slot) override;
+  void on_slow(std::uint32_t slot) override;
+  void on_timeout(std::uint32_t slot) override;
+  void on_stuck(std::uint32_t slot) override;
+  std::string describe(std::uint32_t slot) const;
+
   void serve(std::uint32_t slot);
   bool drop_answer(std::uint32_t slot);
   void note_progress(std::uint32_t slot);
@@ -133,15 +142,17 @@ class Worker {
 
   WorkerInfo info_;
   std::unique_ptr<pyhost::GatewayEnd> channel_;
+  const PoolSettings& pool_;
   EventLoop& loop_;
   WorkerOwner& owner_;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_;
   std::deque<Submitted> order_;  // submitted and possibly untaken, oldest first
-  unsigned active_ = 0;          // busy and not done
-  bool wake_due_ = false;
+  RequestDeadlines deadlines_;
+  unsigned active_ = 0;         // busy and not done
   std::uint64_t requests_ = 0;  // done
   bool open_ = true;
+  bool wake_due_ = false;
   bool retired_ = false;
   bool lost_ = false;
   Bell bell_;

@@ -164,8 +164,9 @@ void Master::on_message(const Message& message) {
       for (const auto& pool : pools_) pool->workers().on_warm(message.worker, current_time());
       break;
     case MessageType::warmup_failed:
-      for (const auto& pool : pools_)
+      for (const auto& pool : pools_) {
         pool->workers().on_warmup_failed(message.worker, message.text);
+      }
       break;
     case MessageType::worker_worn:
       for (const auto& pool : pools_) {

@@ -42,6 +42,7 @@ struct Board {
   ChannelHeader header;                     // written by create_channel
   alignas(kCacheLine) Word queue_tail;      // gateway
   Word stopping;                            // gateway
+  Word demands;                             // gateway; changes when a slot's `demand` was set
   alignas(kCacheLine) Word queue_head;      // worker's threads, by compare and exchange
   alignas(kCacheLine) Gate gate;            // both
   alignas(kCacheLine) Word gateway_sleeps;  // gateway sets it; who clears it rings the bell
@@ -60,6 +61,7 @@ struct SlotControl {
   Word aborted;                        // gateway
   Word response_head;                  // gateway
   Word signal;                         // gateway; changes when a waiting thread is to look again
+  Word demand;                         // gateway sets it, the worker takes it
 
   alignas(kCacheLine) Word response_tail;  // worker
   Word body_head;                          // worker
@@ -72,6 +74,9 @@ static_assert(std::atomic<BodyEnd>::is_always_lock_free);
 // than 2^16 entries.
 constexpr std::uint32_t state_word(std::uint16_t generation, Phase phase) {
   return std::uint32_t{generation} << 8 | static_cast<std::uint32_t>(phase);
+}
+constexpr std::uint32_t demand_word(std::uint16_t generation, Demand demand) {
+  return std::uint32_t{generation} << 8 | static_cast<std::uint32_t>(demand);
 }
 constexpr std::uint32_t queue_entry(std::uint32_t slot, std::uint16_t generation) {
   return slot | std::uint32_t{generation} << 16;

@@ -59,4 +59,10 @@ class ChannelMap {
   ChannelLayout layout_;
 };
 
+// Wakes the thread that waits for demands, to look again.
+inline void announce_demand(Board& board) {
+  board.demands.fetch_add(1);
+  futex_wake(board.demands, kAllSleepers);
+}
+
 }  // namespace pyhost

@@ -47,6 +47,9 @@ struct WorkerEnd::State {
     return map.control(slot).aborted.load() != 0 || closed.load();
   }
 
+  // A demand that nobody has taken yet, of a request that runs.
+  std::optional<RequestDemand> take_demand();
+
   // Submission ring: the oldest entry, and whether what it names is still to be had.
   std::optional<std::uint32_t> pop();
   bool claim(std::uint32_t entry);

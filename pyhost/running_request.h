@@ -1,0 +1,65 @@
+// Which request a thread runs, so that another thread can look at its stack or end it. The thread
+// itself calls begin() and end(); the interrupter (interrupter.h) everything else.
+//
+// Lock order: the GIL, then the mutex. An exception is only raised while the mutex says that the
+// request is not over, and end() takes back one that has not arrived: it never hits what the thread
+// does next.
+#pragma once
+
+#include "pyhost/channel.h"
+#include "pyhost/internal/py.h"
+#include "pyhost/stack_dump.h"
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <pthread.h>
+#include <string>
+
+namespace pyhost {
+
+class RunningRequest {
+ public:
+  // On the thread that it is about.
+  RunningRequest() : thread_(::pthread_self()), python_id_(PyThread_get_thread_ident()) {}
+  RunningRequest(const RunningRequest&) = delete;
+  RunningRequest& operator=(const RunningRequest&) = delete;
+
+  void begin(const TakenRequest& request) {
+    params_ = request.params;
+    running_.store(key(request.slot, request.generation), std::memory_order_release);
+  }
+  // Attached, when no code of the application runs any more.
+  void end();
+
+  // What is told of the request that a demand is about.
+  struct Story {
+    std::string id;
+    std::string text;   // "GET /path"
+    std::string stack;  // lines, most recent call first; empty when it could not be had
+  };
+  // Nothing when the thread does not run that request (any more). Without the GIL, which the thread
+  // may be holding; blocks for up to a second.
+  std::optional<Story> tell(const WorkerEnd::RequestDemand& demand, StackDump& dump);
+  // Attached.
+  void raise(const WorkerEnd::RequestDemand& demand, PyObject* exception);
+
+ private:
+  static constexpr std::uint64_t kNothing = ~std::uint64_t{0};
+  static std::uint64_t key(std::uint32_t slot, std::uint16_t generation) {
+    return std::uint64_t{slot} << 16 | generation;
+  }
+  bool runs(const WorkerEnd::RequestDemand& demand) const {
+    return running_.load(std::memory_order_acquire) == key(demand.slot, demand.generation);
+  }
+
+  const pthread_t thread_;
+  const unsigned long python_id_;
+  std::string_view params_;  // of the running request
+  std::atomic<std::uint64_t> running_{kNothing};
+  std::mutex mutex_;     // held by end(), so that what runs goes on running
+  bool raised_ = false;  // guarded by mutex_
+};
+
+}  // namespace pyhost
