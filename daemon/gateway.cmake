@@ -22,6 +22,7 @@ target_sources(daemon_core PRIVATE
   gateway/request_deadlines.cpp
   gateway/response_head.cpp
   gateway/scgi_connection.cpp
+  gateway/slow_log.cpp
   gateway/timer_wheel.cpp
   gateway/warmup.cpp
   gateway/worker.cpp

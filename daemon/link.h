@@ -31,6 +31,7 @@ enum class MessageType : std::uint32_t {
   finish,          // stop accepting, finish what was accepted, then report `drained` and exit
   log_reopened,    // fds: the log's new descriptor
   access_log,      // pool; fds: where its access log goes from now on
+  slow_log,        // pool; fds: where its slow log goes from now on
   // gateway to master
   gateway_ready,    // the listeners are watched, messages are read
   worker_violated,  // worker; text: why. Kill it

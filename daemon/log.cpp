@@ -178,6 +178,10 @@ void log_debug(std::string_view text) {
   log_line(LogLevel::debug, state().identity, text);
 }
 
+std::string format_line(LogLevel level, std::string_view object, std::string_view text) {
+  return whole_line(level, concat(escape_control(object), ": ", escape_control(text)));
+}
+
 void log_line(LogLevel level, std::string_view object, std::string_view text) {
   if (!log_enabled(level)) return;
   const std::string message = concat(escape_control(object), ": ", escape_control(text));

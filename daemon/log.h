@@ -33,6 +33,9 @@ void log_debug(std::string_view text);
 // A line about, or from, `object`, for instance "blog/2[4711]".
 void log_line(LogLevel level, std::string_view object, std::string_view text);
 
+// Such a line, with its end, for another file than the error log.
+std::string format_line(LogLevel level, std::string_view object, std::string_view text);
+
 // `text` with every control character (and backslash) as \n, \t or \xNN.
 std::string escape_control(std::string_view text);
 

@@ -93,6 +93,11 @@ std::string set_log(Settings& settings, std::string_view value, const OptionRow&
   return set_text<&Settings::log>(settings, value, row);
 }
 
+std::string set_slow_log(Settings& settings, std::string_view value, const OptionRow& row) {
+  if (value == "stderr" || is_syslog(value)) return "must be the path of a file";
+  return set_text<&PoolSettings::slow_log>(settings, value, row);
+}
+
 std::string set_access_log(Settings& settings, std::string_view value, const OptionRow& row) {
   if (value == "off") {
     settings.pools.back().access_log.clear();
@@ -213,7 +218,8 @@ constexpr OptionRow kRows[] = {
   {"slow-request", "TIME", "0", Sec::limits,
    "log where a request is that runs for longer",
    set_time<&P::slow_request>, {0, kAnyTime.most}},
-  {"slow-log", "PATH", "", Sec::limits},
+  {"slow-log", "PATH", "", Sec::limits, "file for the stacks of these; default: the error log",
+   set_slow_log},
   {"max-requests", "N", "0", Sec::limits, "replace a worker after N requests; 0: never",
    set_number<&P::max_requests>, {0, kMostRequests}},
   {"max-requests-jitter", "N", "0", Sec::limits,

@@ -69,6 +69,7 @@ struct PoolSettings {
   Milliseconds keep_timeout{75'000};
   Milliseconds request_timeout{0};  // 0: none
   Milliseconds slow_request{0};     // 0: none
+  std::string slow_log;             // a path; empty: the error log
 
   std::string user;
   std::string group;

@@ -41,7 +41,7 @@ void Interrupter::carry_out(const WorkerEnd::RequestDemand& demand) {
   for (RunningRequest* thread : threads) {
     const auto story = thread->tell(demand, dump_);
     if (!story) continue;
-    log_stack(*story, timeout ? LogLevel::error : LogLevel::warning);
+    log_stack(*story, timeout ? LogLevel::error : LogLevel::slow);
     if (!timeout) return;
     const Attach attach;
     return thread->raise(demand, state_.request_timeout);

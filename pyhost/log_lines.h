@@ -13,7 +13,14 @@
 
 namespace pyhost {
 
-enum class LogLevel : char { error = 'E', warning = 'W', notice = 'N', info = 'I', debug = 'D' };
+enum class LogLevel : char {
+  error = 'E',
+  warning = 'W',
+  notice = 'N',
+  info = 'I',
+  debug = 'D',
+  slow = 'S'  // a warning for the log of slow requests, where there is one
+};
 
 // One line for each line of `text`.
 void log_text(LogLevel level, std::string_view text);

@@ -2,12 +2,12 @@
 
 #include "daemon/address.h"
 #include "daemon/gateway/acceptor.h"
-#include "daemon/gateway/access_log.h"
 #include "daemon/gateway/connection.h"
 #include "daemon/gateway/dispatcher.h"
 #include "daemon/gateway/event_loop.h"
 #include "daemon/gateway/fcgi_connection.h"
 #include "daemon/gateway/peer_filter.h"
+#include "daemon/gateway/pool.h"
 #include "daemon/gateway/scgi_connection.h"
 #include "daemon/gateway/worker_output.h"
 #include "daemon/log.h"
@@ -33,20 +33,6 @@ PeerFilter peer_filter(const Settings& settings) {
   if (const char* list = std::getenv("FCGI_WEB_SERVER_ADDRS")) filter.add_web_server_addrs(list);
   return filter;
 }
-
-// One pool, as the gateway runs it.
-struct Pool {
-  Pool(EventLoop& loop, const Settings& settings, const PoolSettings& pool_settings,
-       Dispatcher::TellMaster tell_master)
-      : dispatcher(loop, pool_settings, std::move(tell_master)),
-        access_log(pool_settings.access_log.empty() ? nullptr
-                                                    : std::make_unique<AccessLog>(pool_settings)),
-        context{loop, dispatcher, pool_settings, settings, access_log.get()} {}
-
-  Dispatcher dispatcher;
-  std::unique_ptr<AccessLog> access_log;  // null: off
-  ExchangeContext context;
-};
 
 class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnWork, private Timer {
  public:
@@ -184,6 +170,11 @@ void Gateway::on_message(Message& message) {
       return;
     case MessageType::access_log:
       return open_access_log(message);
+    case MessageType::slow_log:
+      if (!message.fds.empty()) {
+        pools_.at(message.pool)->slow_log.open(std::move(message.fds.front()));
+      }
+      return;
     default:
       log_error("the master sent a message of an unknown type");
   }
@@ -224,7 +215,8 @@ void Gateway::add_output(Message& message) {
                   .threads = settings_.pools.at(message.pool).threads,
                   .max_requests = requests_until_worn(settings_.pools.at(message.pool))};
   if (!message.fds.empty()) {
-    auto output = std::make_shared<WorkerOutput>(info.name, std::move(message.fds.front()));
+    auto output = std::make_shared<WorkerOutput>(info.name, std::move(message.fds.front()),
+                                                 pools_.at(message.pool)->slow_log);
     loop_.on_readable(output->fd(), [output] { return output->read(); });
     outputs_.insert_or_assign(message.worker, std::move(output));
   }

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxLine = 8192;
 constexpr char kMark = '\x01';
+constexpr char kSlow = 'S';  // the level of lines for the slow log
 
 LogLevel level_of(char letter) {
   switch (letter) {
@@ -31,8 +32,8 @@ LogLevel level_of(char letter) {
 
 }  // namespace
 
-WorkerOutput::WorkerOutput(std::string name, pyhost::UniqueFd pipe)
-    : name_(std::move(name)), pipe_(std::move(pipe)) {
+WorkerOutput::WorkerOutput(std::string name, pyhost::UniqueFd pipe, const SlowLog& slow_log)
+    : name_(std::move(name)), pipe_(std::move(pipe)), slow_log_(slow_log) {
   ::fcntl(pipe_.get(), F_SETFL, O_NONBLOCK);
 }
 
@@ -80,11 +81,12 @@ void WorkerOutput::log_one(std::string_view line) const {
   if (line.front() != kMark || text_at == std::string_view::npos || text_at < 2) {
     return log_line(LogLevel::notice, name_, line);
   }
-  const LogLevel level = level_of(line[1]);
   const std::string_view request_id = line.substr(2, text_at - 2);
   std::string text;
   if (!request_id.empty()) text.append("[").append(request_id).append("] ");
-  log_line(level, name_, text.append(line.substr(text_at + 1)));
+  text.append(line.substr(text_at + 1));
+  if (line[1] == kSlow) return slow_log_.add(name_, text);
+  log_line(level_of(line[1]), name_, text);
 }
 
 }  // namespace pycgid

@@ -3,6 +3,7 @@
 // not.
 #pragma once
 
+#include "daemon/gateway/slow_log.h"
 #include "daemon/settings.h"
 #include "pyhost/unique_fd.h"
 
@@ -13,8 +14,9 @@ namespace pycgid {
 
 class WorkerOutput {
  public:
-  // `name` is "blog/2[4711]"; `pipe` is the reading end.
-  WorkerOutput(std::string name, pyhost::UniqueFd pipe);
+  // `name` is "blog/2[4711]"; `pipe` is the reading end; `slow_log`, for lines of the level for it,
+  // outlives the output.
+  WorkerOutput(std::string name, pyhost::UniqueFd pipe, const SlowLog& slow_log);
 
   int fd() const { return pipe_.get(); }
   // Logs what is there. False at the end of the output.
@@ -31,6 +33,7 @@ class WorkerOutput {
 
   std::string name_;
   pyhost::UniqueFd pipe_;
+  const SlowLog& slow_log_;
   std::string partial_;
 };
 

@@ -22,7 +22,10 @@ pyhost::UniqueFd copy_of(int fd) {
 
 LogFiles::LogFiles(const Settings& settings) : settings_(settings) {
   add(settings.log, "log");
-  for (const PoolSettings& pool : settings.pools) add(pool.access_log, "access-log");
+  for (const PoolSettings& pool : settings.pools) {
+    add(pool.access_log, "access-log");
+    add(pool.slow_log, "slow-log");
+  }
 }
 
 void LogFiles::add(const std::string& where, std::string_view option) {
@@ -69,15 +72,22 @@ void LogFiles::direct_error_log() const {
   if (const LogFile* file = find(settings_.log)) set_log_fd(file->fd());
 }
 
-pyhost::UniqueFd LogFiles::error_log() const {
-  const LogFile* file = find(settings_.log);
+pyhost::UniqueFd LogFiles::file_at(std::string_view where) const {
+  const LogFile* file = find(where);
   return file == nullptr ? pyhost::UniqueFd() : copy_of(file->fd());
+}
+
+pyhost::UniqueFd LogFiles::error_log() const {
+  return file_at(settings_.log);
 }
 
 pyhost::UniqueFd LogFiles::access_log(const PoolSettings& pool) const {
   if (pool.access_log == kStandardError) return copy_of(STDERR_FILENO);
-  const LogFile* file = find(pool.access_log);
-  return file == nullptr ? pyhost::UniqueFd() : copy_of(file->fd());
+  return file_at(pool.access_log);
+}
+
+pyhost::UniqueFd LogFiles::slow_log(const PoolSettings& pool) const {
+  return file_at(pool.slow_log);
 }
 
 }  // namespace pycgid

@@ -1,4 +1,5 @@
-// All logs that options "log" and "access-log" name, each file opened once, whoever writes to it.
+// All logs that options "log", "access-log" and "slow-log" name, each file opened once, whoever
+// writes to it.
 #pragma once
 
 #include "daemon/master/log_file.h"
@@ -32,9 +33,11 @@ class LogFiles {
   // Descriptors to pass on; empty when there is none of that log: it is off, or no file.
   pyhost::UniqueFd error_log() const;
   pyhost::UniqueFd access_log(const PoolSettings& pool) const;
+  pyhost::UniqueFd slow_log(const PoolSettings& pool) const;
 
  private:
   void add(const std::string& where, std::string_view option);
+  pyhost::UniqueFd file_at(std::string_view where) const;
   const LogFile* find(std::string_view where) const;
   void direct_error_log() const;
 

@@ -82,7 +82,7 @@ void Master::start_gateway(TimePoint now) {
     for (BoundSocket& socket : pool->sockets()) sockets.push_back(&socket);
   }
   const std::string wrong = gateway_.start(sockets, now);
-  if (wrong.empty()) return send_access_logs();
+  if (wrong.empty()) return send_pool_logs();
   if (phase_ == Phase::booting) fail_start(ExitStatus::system, wrong);
   const Milliseconds delay = gateway_.on_exited(now);
   gateway_due_ = now + delay;
@@ -297,14 +297,18 @@ void Master::reload() {
   }
 }
 
-void Master::send_access_logs() {
+void Master::send_pool_logs() {
   for (const auto& pool : pools_) {
-    pyhost::UniqueFd fd = logs_.access_log(pool->settings());
-    if (!fd) continue;
-    Message message{.type = MessageType::access_log, .pool = pool->id()};
-    message.fds.push_back(std::move(fd));
-    gateway_.send(message);
+    send_pool_log(MessageType::access_log, pool->id(), logs_.access_log(pool->settings()));
+    send_pool_log(MessageType::slow_log, pool->id(), logs_.slow_log(pool->settings()));
   }
+}
+
+void Master::send_pool_log(MessageType type, std::uint32_t pool, pyhost::UniqueFd fd) {
+  if (!fd) return;
+  Message message{.type = type, .pool = pool};
+  message.fds.push_back(std::move(fd));
+  gateway_.send(message);
 }
 
 void Master::send_logs() {
@@ -313,7 +317,7 @@ void Master::send_logs() {
     message.fds.push_back(std::move(fd));
     gateway_.send(message);
   }
-  send_access_logs();
+  send_pool_logs();
 }
 
 void Master::reopen_logs() {

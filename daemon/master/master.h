@@ -61,7 +61,8 @@ class Master : private PoolHost {
   void on_start_failure(ManagedPool& pool, TimePoint now);
   void announce(const ManagedPool& pool) const;
   void reload();
-  void send_access_logs();
+  void send_pool_logs();
+  void send_pool_log(MessageType type, std::uint32_t pool, pyhost::UniqueFd fd);
   void send_logs();
   void reopen_logs();
   void stop();

@@ -2,10 +2,12 @@
 
 import os
 import re
+import signal
 import time
 
 import pytest
 from harness import cgi, fastcgi, processes
+from harness.daemon import LINE
 from harness.fastcgi import KEEP
 
 SLOWNESS = int(os.environ.get("PYCGID_SLOWNESS", "1"))
@@ -17,6 +19,14 @@ def ask(daemon, path):
     connection = daemon.connect()
     connection.send(fastcgi.request(cgi.variables(path)))
     return connection
+
+
+def wait_for_text(path, text, deadline=10):
+    """Waits until a file, which another process appends to, has the text."""
+    limit = time.monotonic() + deadline
+    while not path.exists() or text not in path.read_text():
+        assert time.monotonic() < limit, f"no {text!r} in {path}"
+        os.sched_yield()
 
 
 def expect_timeout(daemon):
@@ -63,6 +73,27 @@ def test_a_slow_request_is_logged_once_and_goes_on(start):
         assert connection.answer().text == "whole"
     assert daemon.count("runs longer than") == 2
     assert daemon.count("GET /wait: stack") <= 2
+
+
+def test_stacks_of_slow_requests_have_a_log_of_their_own(start, tmp_path):
+    path = tmp_path / "slow.log"
+    options = ("--slow-request", "200ms", "--slow-log", str(path))
+    daemon = start("slow", *options)
+    for turn in range(2):
+        with ask(daemon, "/wait") as connection:
+            visitor = daemon.gate.arrival()
+            mark = daemon.mark()
+            found = daemon.wait_line(r"request (\S+) \(GET /wait\): runs longer", since=mark)
+            wait_for_text(path, f"[{found[1]}]   File ")
+            wait_for_text(path, "in application")
+            visitor.release()
+            assert connection.answer().text == "whole"
+        if turn == 0:  # As log rotation does.
+            path.rename(tmp_path / "slow.log.1")
+            daemon.signal(signal.SIGUSR1)
+            daemon.wait_line("opened anew")
+    assert daemon.count("stack, most recent call first") == 0
+    assert all(LINE.fullmatch(line) for line in path.read_text().splitlines())
 
 
 def test_a_request_that_waits_for_a_thread_is_not_slow(start):

@@ -1,0 +1,22 @@
+#include "daemon/gateway/slow_log.h"
+
+#include "daemon/log.h"
+
+#include <string>
+#include <unistd.h>
+#include <utility>
+
+namespace pycgid {
+
+void SlowLog::open(pyhost::UniqueFd fd) {
+  fd_ = std::move(fd);
+}
+
+void SlowLog::add(std::string_view object, std::string_view text) const {
+  if (!fd_) return log_line(LogLevel::warning, object, text);
+  const std::string line = format_line(LogLevel::warning, object, text);
+  // A line that cannot be written is dropped, as in the error log.
+  [[maybe_unused]] const ssize_t written = ::write(fd_.get(), line.data(), line.size());
+}
+
+}  // namespace pycgid
