@@ -40,6 +40,7 @@ class Site:
         }
         known.update({option.replace("_", "-"): value for option, value in options.items()})
         lines = [f"{option} = {value}" for option, value in known.items() if value is not None]
+        lines += [f"env = {setting}" for setting in daemon.worker_env()]
         return "\n".join([f"[{name}]", *lines, ""])
 
     def write(self, *parts):

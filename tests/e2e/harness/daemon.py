@@ -32,9 +32,14 @@ def environment(**more):
 def common_options():
     """What every daemon under test needs here, whatever it is started for."""
     options = ["--allow-root"] if os.geteuid() == 0 else []
-    for setting in os.environ.get("PYCGID_WORKER_ENV", "").split():
+    for setting in worker_env():
         options += ["--env", setting]
     return options
+
+
+def worker_env():
+    """NAME=VALUE of variables that the workers need, for the runtime of a sanitizer."""
+    return os.environ.get("PYCGID_WORKER_ENV", "").split()
 
 
 class Daemon:
