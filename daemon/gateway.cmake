@@ -13,9 +13,11 @@ target_sources(daemon_core PRIVATE
   gateway/dispatcher.cpp
   gateway/event_loop.cpp
   gateway/exchange.cpp
+  gateway/exchange_submit.cpp
   gateway/fcgi_connection.cpp
   gateway/gateway.cpp
   gateway/output_queue.cpp
+  gateway/own_pages.cpp
   gateway/peer_filter.cpp
   gateway/poller.cpp
   gateway/reply.cpp
@@ -23,6 +25,8 @@ target_sources(daemon_core PRIVATE
   gateway/response_head.cpp
   gateway/scgi_connection.cpp
   gateway/slow_log.cpp
+  gateway/status_report.cpp
+  gateway/status_text.cpp
   gateway/timer_wheel.cpp
   gateway/warmup.cpp
   gateway/worker.cpp

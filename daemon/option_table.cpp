@@ -50,6 +50,13 @@ std::string set_path_info(Settings& settings, std::string_view value, const Opti
   return {};
 }
 
+template <auto Member>
+std::string set_own_page(Settings& settings, std::string_view value, const OptionRow&) {
+  if (value != "off" && !value.starts_with('/')) return "must begin with \"/\", or be off";
+  field<Member>(settings) = value == "off" ? "" : value;
+  return {};
+}
+
 std::string add_env(Settings& settings, std::string_view value, const OptionRow&) {
   const std::size_t equals = value.find('=');
   if (equals == 0 || equals == std::string_view::npos) return "must be NAME=VALUE";
@@ -267,8 +274,11 @@ constexpr OptionRow kRows[] = {
   {"debug-params", "", "no", Sec::operation,
    "log the variables of each request as the front sent them and as the application got them",
    set_flag<&P::debug_params>},
-  {"status-path", "PATH", "off", Sec::operation},
-  {"ping-path", "PATH", "off", Sec::operation},
+  {"status-path", "PATH", "off", Sec::operation,
+   "answer requests of PATH with the pool's figures; ?full, ?json, ?openmetrics",
+   set_own_page<&P::status_path>},
+  {"ping-path", "PATH", "off", Sec::operation, "answer requests of PATH with \"pong\"",
+   set_own_page<&P::ping_path>},
 };
 // clang-format on
 

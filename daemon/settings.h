@@ -71,6 +71,9 @@ struct PoolSettings {
   Milliseconds slow_request{0};     // 0: none
   std::string slow_log;             // a path; empty: the error log
 
+  std::string status_path;  // empty: off
+  std::string ping_path;    // empty: off
+
   std::string user;
   std::string group;
   std::optional<unsigned> umask;

@@ -55,6 +55,8 @@ class CgiRequest {
   // The value, or an empty view. Valid until the next non-const call.
   std::string_view get(std::string_view name) const;
   std::string_view method() const;
+  // The full path, which pages of the gateway's own are told by.
+  std::string_view path() const { return view(path_); }
   // REQUEST_URI, or the full path where the front sent none. For log lines.
   std::string_view uri() const;
   // What the front declared; empty and -1 count as absent.

@@ -1,5 +1,6 @@
 #include "daemon/gateway/connection.h"
 
+#include "daemon/gateway/dispatcher.h"
 #include "daemon/log.h"
 
 #include <algorithm>
@@ -249,6 +250,7 @@ void Connection::on_timer() {
   if (next_deadline() > now) return update_deadline();
   if (lingering_) return close();
   if (blocked_ && last_sent_ + context_.pool.send_timeout <= now) {
+    context_.dispatcher.stats().count(Expiry::send);
     return fail("it took nothing for option \"send-timeout\"");
   }
   if (!check_exchange_deadlines()) return update_deadline();
@@ -265,6 +267,7 @@ bool Connection::check_exchange_deadlines() {
     Exchange& exchange = *exchanges_[i];
     if (exchange_deadline(exchange) > now) continue;
     const bool params = exchange.input() == Exchange::Input::params;
+    context_.dispatcher.stats().count(params ? Expiry::params : Expiry::body);
     exchange.refuse(408, params ? "nothing came for option \"params-timeout\""
                                 : "nothing came for option \"body-timeout\"");
     close_when_sent(false);

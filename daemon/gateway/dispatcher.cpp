@@ -173,6 +173,7 @@ bool Dispatcher::run_turn() {
   for (const auto& worker : workers_) busy |= worker->collect();
   if (!warm_ups_.empty()) advance_warm_ups();
   distribute();
+  for (const auto& worker : workers_) worker->wake();
   std::erase_if(workers_, [](const auto& worker) { return worker->lost(); });
   return busy;
 }
@@ -189,12 +190,32 @@ void Dispatcher::woke() {
 }
 
 void Dispatcher::distribute() {
+  if (queue_.empty() && !queueing_) return;
   while (Worker* worker = pick_worker()) {
     Exchange* exchange = next_for(*worker);
     if (exchange == nullptr) break;
     worker->submit(*exchange);
   }
-  for (const auto& worker : workers_) worker->wake();
+  note_load();
+}
+
+Load Dispatcher::load() const {
+  Load load{.queue = waiting_};
+  for (const auto& worker : workers_) {
+    if (worker->info().generation != generation_ || worker->lost()) continue;
+    load.threads += worker->info().threads;
+    load.active += worker->info().threads - worker->idle_threads();
+    load.queue += worker->ahead();
+  }
+  return load;
+}
+
+void Dispatcher::note_load() {
+  const Load now = load();
+  stats_.max_active = std::max(stats_.max_active, now.active);
+  stats_.max_queue = std::max(stats_.max_queue, now.queue);
+  if (now.queue > 0 && !queueing_) ++stats_.limit_reached;
+  queueing_ = now.queue > 0;
 }
 
 // The one with most idle threads; when none is idle, the one with the fewest requests ahead.

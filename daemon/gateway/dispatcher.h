@@ -5,6 +5,7 @@
 #pragma once
 
 #include "daemon/gateway/exchange.h"
+#include "daemon/gateway/pool_stats.h"
 #include "daemon/gateway/worker.h"
 #include "daemon/link.h"
 #include "daemon/settings.h"
@@ -19,6 +20,13 @@
 namespace pycgid {
 
 class WarmUp;
+
+// How busy the serving workers are.
+struct Load {
+  std::size_t threads = 0;
+  std::size_t active = 0;  // threads with a request
+  std::size_t queue = 0;   // requests without a thread, handed ahead or not
+};
 
 class Dispatcher final : public WorkerOwner {
  public:
@@ -41,6 +49,13 @@ class Dispatcher final : public WorkerOwner {
   // The pool does not start: nothing is taken until the next take_over.
   void refuse_all();
   bool is_refusing() const { return refusing_; }
+
+  // --- figures ----------------------------------------------------------------------------------
+  PoolStats& stats() { return stats_; }
+  const PoolStats& stats() const { return stats_; }
+  Load load() const;
+  std::uint32_t generation() const { return generation_; }
+  const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
 
   // --- workers --------------------------------------------------------------------------------
   void add_worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel);
@@ -70,6 +85,7 @@ class Dispatcher final : public WorkerOwner {
   void end_warm_up(const WarmUp& warm_up, Worker& worker);
   bool full() const;
   void distribute();
+  void note_load();
   Worker* pick_worker() const;
   Exchange* next_for(const Worker& worker);
   Exchange* stale_elsewhere(const Worker& worker);
@@ -84,6 +100,8 @@ class Dispatcher final : public WorkerOwner {
   std::vector<std::unique_ptr<WarmUp>> warm_ups_;  // of some of these workers
   std::uint32_t generation_ = 0;
   bool refusing_ = false;
+  PoolStats stats_;
+  bool queueing_ = false;  // at the end of the last turn
   Clock::time_point stale_checked_{};
   std::string id_prefix_;
   std::uint64_t id_count_ = 0;

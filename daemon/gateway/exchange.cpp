@@ -2,12 +2,12 @@
 
 #include "daemon/gateway/debug_params.h"
 #include "daemon/gateway/dispatcher.h"
+#include "daemon/gateway/own_pages.h"
 #include "daemon/gateway/worker.h"
 #include "daemon/log.h"
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <unistd.h>
 
 namespace pycgid {
@@ -36,11 +36,23 @@ Exchange::Exchange(const ExchangeContext& context, ExchangeOwner& owner, std::ui
       last_input_(began_) {}
 
 Exchange::~Exchange() {
+  if (queued_since_ != Clock::time_point{}) record_times();
   if (worker_ != nullptr) {
     detach_worker();
   } else if (dispatched_) {
     context_.dispatcher.withdraw(*this);
   }
+}
+
+PoolStats& Exchange::stats() const {
+  return context_.dispatcher.stats();
+}
+
+void Exchange::record_times() const {
+  const Clock::time_point now = context_.loop.now();
+  const bool taken = taken_ != Clock::time_point{};
+  stats().queue_time.add((taken ? taken_ : now) - queued_since_);
+  stats().duration.add(now - queued_since_);
 }
 
 std::string Exchange::describe() const {
@@ -66,6 +78,7 @@ void Exchange::params_ended() {
   if (role_ == Role::filter) request_.add("FCGI_ROLE", "FILTER");
   const RequestRules rules{context_.pool.mount, context_.pool.path_info_from_front};
   if (const auto refusal = request_.finish(rules)) return refuse(refusal->status, refusal->reason);
+  if (role_ == Role::responder && answer_own_page()) return;
   if (request_.is_head()) reply_.drop_body();
   const auto length = request_.content_length();
   if (length && *length > context_.pool.max_body) {
@@ -181,7 +194,14 @@ bool Exchange::merge_filter_data() {
   }
 }
 
+bool Exchange::answer_own_page() {
+  auto page = own_page(context_, request_.path(), request_.get("QUERY_STRING"));
+  if (page) answer_whole(200, std::move(*page));
+  return page.has_value();
+}
+
 void Exchange::refuse(int status, std::string_view why) {
+  if (status == 500) stats().count(Failure::internal);
   log_line(status >= 500 ? LogLevel::error : LogLevel::notice, context_.pool.name,
            describe() + ": answered " + std::to_string(status) + ": " + std::string(why));
   answer_error(status, status == 503 ? kRetryAfterSeconds : 0);
@@ -189,7 +209,10 @@ void Exchange::refuse(int status, std::string_view why) {
 
 void Exchange::answer_error(int status, unsigned retry_after) {
   if (reply_.started()) return owner_.cut(*this);
-  std::string answer = error_response(status, retry_after);
+  answer_whole(status, error_response(status, retry_after));
+}
+
+void Exchange::answer_whole(int status, std::string answer) {
   if (request_.is_head()) answer.resize(answer.find("\r\n\r\n") + 4);
   owner_.target(*this).send(answer);
   own_status_ = status;
@@ -209,10 +232,14 @@ void Exchange::dispatch() {
   dispatched_ = true;
   if (assigned_ != nullptr) {
     assigned_->submit(*this);
-  } else if (!context_.dispatcher.enqueue(*this)) {
+    return;
+  }
+  ++stats().requests;
+  if (!context_.dispatcher.enqueue(*this)) {
     dispatched_ = false;
-    refuse(503, context_.dispatcher.is_refusing() ? "the pool does not start"
-                                                  : "the queue is full (option \"max-queue\")");
+    const bool refusing = context_.dispatcher.is_refusing();
+    stats().count(refusing ? Failure::not_started : Failure::queue_full);
+    refuse(503, refusing ? "the pool does not start" : "the queue is full (option \"max-queue\")");
   }
 }
 
@@ -232,93 +259,9 @@ void Exchange::on_timer() {
     context_.dispatcher.withdraw(*this);
   }
   dispatched_ = false;
+  taken_ = {};
+  stats().count(Failure::queue_timeout);
   refuse(503, "it waited longer than option \"queue-timeout\"");
-}
-
-bool Exchange::submit(Worker& worker, std::uint32_t slot) {
-  pyhost::GatewayEnd& channel = worker.channel();
-  if (!streaming_ && received_ > 0 && !request_.content_length()) {
-    request_.set_content_length(received_);
-  }
-  const std::span<char> area = channel.request_area(slot);
-  pyhost::ParamsWriter params(area);
-  if (!write_params(params)) {
-    dispatched_ = false;
-    refuse(431, "its variables don't fit (option \"max-params\")");
-    return false;
-  }
-  if (context_.pool.debug_params) {
-    log_received_variables({context_.pool.name, id_}, {area.data(), params.bytes()});
-  }
-  pyhost::RequestHead head;
-  head.params_bytes = static_cast<std::uint32_t>(params.bytes());
-  worker_ = &worker;
-  worker_pid_ = worker.info().pid;
-  if (worker.idle_threads() > 0) taken_ = context_.loop.now();
-  slot_ = slot;
-  fed_ = 0;
-  body_end_told_ = false;
-  through_ring_ = !place_body(channel, head);
-  channel.post(slot, head);
-  if (through_ring_) feed_body();
-  return true;
-}
-
-bool Exchange::write_params(pyhost::ParamsWriter& params) const {
-  if (!request_.write(params) || !params.add("pycgid.request_id", id_)) return false;
-  return role_ != Role::filter || params.add("pycgid.data_at", std::to_string(data_at_));
-}
-
-// False: the body goes through the ring.
-bool Exchange::place_body(pyhost::GatewayEnd& channel, pyhost::RequestHead& head) {
-  head.body_bytes = body_.size();
-  if (streaming_) {
-    head.body = pyhost::BodyMode::ring;
-    head.body_bytes = request_.content_length().value_or(pyhost::kUnknownLength);
-    return false;
-  }
-  if (body_.size() == 0) {
-    head.body = pyhost::BodyMode::none;
-    return true;
-  }
-  if (!body_.in_memory()) {
-    head.body = pyhost::BodyMode::file;
-    if (channel.pass_file(slot_, body_.file())) return true;
-  } else if (body_.size() <= channel.request_area(slot_).size() - head.params_bytes) {
-    head.body = pyhost::BodyMode::inlined;
-    std::memcpy(channel.request_area(slot_).data() + head.params_bytes, body_.memory().data(),
-                body_.size());
-    return true;
-  }
-  head.body = pyhost::BodyMode::ring;
-  return false;
-}
-
-// Moves what is stored into the worker's ring, as far as there is room.
-void Exchange::feed_body() {
-  if (worker_ == nullptr || !through_ring_ || body_end_told_) return;
-  while (fed_ < body_.size()) {
-    const std::size_t taken = feed_from_store();
-    if (taken == 0) return;
-    fed_ += taken;
-  }
-  if (streaming_ && fed_ > 0) {
-    body_.clear();
-    fed_ = 0;
-  }
-  if (input_ == Input::ended || !streaming_) {
-    body_end_told_ = true;
-    worker_->channel().end_body(slot_, body_whole_);
-  }
-}
-
-std::size_t Exchange::feed_from_store() {
-  pyhost::GatewayEnd& channel = worker_->channel();
-  if (body_.in_memory()) return channel.write_body(slot_, body_.memory().substr(fed_));
-  std::array<char, 64 * 1024> chunk;
-  const ssize_t count = ::pread(body_.file(), chunk.data(), chunk.size(), static_cast<off_t>(fed_));
-  if (count <= 0) return 0;
-  return channel.write_body(slot_, {chunk.data(), static_cast<std::size_t>(count)});
 }
 
 // --- from the worker ----------------------------------------------------------------------------
@@ -336,6 +279,7 @@ void Exchange::ready() {
       if (reply_.ended()) detach_worker();
       return;
     case Reply::Progress::complete:
+      if (reply_.status() >= 500) stats().count(Failure::application);
       if (reply_.had_surplus()) log_problem("the application sent more than its Content-Length");
       complete_ = true;
       return owner_.complete(*this);
@@ -344,6 +288,7 @@ void Exchange::ready() {
       return owner_.cut(*this);
     case Reply::Progress::failed:
       if (!reply_.problem().empty()) log_problem(reply_.problem());
+      stats().count(Failure::application);
       return answer_error(500, 0);
     case Reply::Progress::violation: {
       Worker& worker = *worker_;
@@ -351,6 +296,15 @@ void Exchange::ready() {
       return;
     }
   }
+}
+
+void Exchange::was_slow() {
+  ++stats().slow_requests;
+}
+
+void Exchange::timed_out() {
+  stats().count(Failure::request_timeout);
+  answer_error(504, 0);
 }
 
 bool Exchange::take_thread() {
@@ -370,6 +324,7 @@ void Exchange::worker_lost(std::string_view worker_name) {
   dispatched_ = false;
   log_problem("lost with worker " + std::string(worker_name) +
               (reply_.started() ? "; its answer was cut" : "; answered 502"));
+  if (!reply_.started()) stats().count(Failure::worker_died);
   answer_error(502, 0);
 }
 

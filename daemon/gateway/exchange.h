@@ -22,6 +22,7 @@ namespace pycgid {
 class AccessLog;
 class Dispatcher;
 class Exchange;
+struct PoolStats;
 class Worker;
 
 // The connection, as the owner of exchanges. Both calls destroy the exchange.
@@ -93,7 +94,9 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   // The worker is gone. True: it was answered (502 or a cut; the exchange is gone).
   void worker_lost(std::string_view worker_name);
   // It runs for too long: answers 504, or cuts its answer. The exchange is gone.
-  void timed_out() { answer_error(504, 0); }
+  void timed_out();
+  // It runs longer than option "slow-request".
+  void was_slow();
   // Some of the answer is on its way to the front.
   bool started() const { return reply_.started(); }
   bool can_be_repeated() const { return !streaming_ && assigned_ == nullptr; }
@@ -103,6 +106,7 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   Worker* worker() const { return worker_; }
   std::uint32_t slot() const { return slot_; }
   Clock::time_point queued_since() const { return queued_since_; }
+  const CgiRequest& request() const { return request_; }
 
   // For the access log, when it has ended. The variables move: it can only be destroyed then.
   AccessRecord access_record();
@@ -120,9 +124,13 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   bool merge_filter_data();
   bool write_params(pyhost::ParamsWriter& params) const;
   bool place_body(pyhost::GatewayEnd& channel, pyhost::RequestHead& head);
+  bool answer_own_page();
   void answer_error(int status, unsigned retry_after);
+  void answer_whole(int status, std::string answer);
   void detach_worker();
   void log_problem(std::string_view text) const;
+  PoolStats& stats() const;
+  void record_times() const;
 
   ExchangeContext context_;
   ExchangeOwner& owner_;
@@ -152,6 +160,7 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   int own_status_ = 0;
   Clock::time_point began_;
   Clock::time_point last_input_;
+  // Unset for one that never came so far.
   Clock::time_point queued_since_;
   Clock::time_point taken_;  // by a thread
 };

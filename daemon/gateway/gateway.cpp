@@ -213,7 +213,8 @@ void Gateway::add_output(Message& message) {
                   .name = message.text + "[" + std::to_string(message.pid) + "]",
                   .pid = message.pid,
                   .threads = settings_.pools.at(message.pool).threads,
-                  .max_requests = requests_until_worn(settings_.pools.at(message.pool))};
+                  .max_requests = requests_until_worn(settings_.pools.at(message.pool)),
+                  .started = loop_.now()};
   if (!message.fds.empty()) {
     auto output = std::make_shared<WorkerOutput>(info.name, std::move(message.fds.front()),
                                                  pools_.at(message.pool)->slow_log);
@@ -263,6 +264,7 @@ void Gateway::open_listeners(std::uint32_t pool) {
 
 void Gateway::accepted(const ListeningSocket& listener, pyhost::UniqueFd socket, std::string peer) {
   const ExchangeContext& context = pools_.at(listener.pool)->context;
+  ++context.dispatcher.stats().connections;
   Connection* connection = nullptr;
   if (listener.protocol == Protocol::fastcgi) {
     connection = new FcgiConnection(context, *this, std::move(socket), std::move(peer));

@@ -63,6 +63,18 @@ bool Worker::has_room() const {
   return open_ && !retired_ && !lost_ && !free_.empty() && channel_->can_submit();
 }
 
+std::vector<const Exchange*> Worker::exchanges() const {
+  std::vector<const Exchange*> found;
+  for (const Slot& slot : slots_) {
+    if (slot.exchange != nullptr) found.push_back(slot.exchange);
+  }
+  return found;
+}
+
+bool Worker::has_begun(std::uint32_t slot) const {
+  return channel_->phase(slot) != pyhost::Phase::queued;
+}
+
 bool Worker::submit(Exchange& exchange) {
   const std::uint32_t slot = free_.back();
   if (!exchange.submit(*this, slot)) return false;
@@ -224,6 +236,7 @@ std::string Worker::describe(std::uint32_t slot) const {
 }
 
 void Worker::on_slow(std::uint32_t slot) {
+  if (Exchange* exchange = slots_[slot].exchange) exchange->was_slow();
   log_line(LogLevel::warning, info_.name,
            concat(describe(slot), ": runs longer than ", duration_text(pool_.slow_request),
                   " (option \"slow-request\")"));

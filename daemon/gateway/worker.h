@@ -43,6 +43,7 @@ struct WorkerInfo {
   std::int32_t pid = 0;
   unsigned threads = 1;
   std::uint64_t max_requests = 0;  // 0: any number
+  Clock::time_point started{};
 };
 
 // Option "max-requests" for one worker: with "max-requests-jitter", that workers which began
@@ -68,6 +69,12 @@ class Worker final : private DeadlineOwner {
   // There is a slot, and the worker takes what the dispatcher gives it.
   bool has_room() const;
   unsigned active() const { return active_; }
+  // Requests that it has done.
+  std::uint64_t requests() const { return requests_; }
+  // Requests in its slots; for status pages.
+  std::vector<const Exchange*> exchanges() const;
+  // A thread has the slot's request.
+  bool has_begun(std::uint32_t slot) const;
 
   // False: the exchange refused itself and is gone; the slot is free again.
   bool submit(Exchange& exchange);

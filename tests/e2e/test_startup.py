@@ -77,7 +77,7 @@ def test_applications_that_do_not_load(broken, app, named):
         (["mirror", "--no-such-option", "1"], ["no-such-option"]),
         (["mirror", "--proceses", "1"], ["proceses", "processes"]),
         (["mirror", "--fastcgi", SOCKET, "--preload"], ["preload", "not built"]),
-        (["mirror", "--fastcgi", SOCKET, "--status-path", "/s"], ["status-path", "not built"]),
+        (["mirror", "--fastcgi", SOCKET, "--control", "/s"], ["control", "not built"]),
         (["mirror", "--fastcgi", "tls:127.0.0.1:1"], ["tls"]),
         (["mirror", "--fastcgi", "systemd"], ["systemd"]),
         (["mirror", "--fastcgi", "nonsense"], ["fastcgi", "nonsense"]),

@@ -1,0 +1,145 @@
+#include "daemon/gateway/status_report.h"
+
+#include "daemon/gateway/dispatcher.h"
+#include "daemon/gateway/worker.h"
+#include "daemon/text.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <unistd.h>
+
+namespace pycgid {
+namespace {
+
+using Kind = Figure::Kind;
+
+Milliseconds milliseconds(Clock::duration duration) {
+  return std::chrono::duration_cast<Milliseconds>(duration);
+}
+
+std::string proc_file(pid_t pid, std::string_view name) {
+  return concat("/proc/", pid, "/", name);
+}
+
+// Empty where /proc doesn't show other users' processes.
+std::optional<std::uint64_t> resident_memory(pid_t pid) {
+  std::ifstream file(proc_file(pid, "statm"));
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  if (!(file >> size >> resident)) return std::nullopt;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+std::optional<Milliseconds> cpu_time(pid_t pid) {
+  // proc(5): utime and stime are the fields 14 and 15; the name, field 2, may hold anything but
+  // ends with the last parenthesis.
+  constexpr int kBetween = 11;
+  std::ifstream file(proc_file(pid, "stat"));
+  std::string line;
+  if (!std::getline(file, line)) return std::nullopt;
+  std::istringstream fields(line.substr(std::min(line.rfind(')') + 1, line.size())));
+  std::string skipped;
+  for (int i = 0; i < kBetween; ++i) fields >> skipped;
+  std::int64_t user = 0;
+  std::int64_t system = 0;
+  if (!(fields >> user >> system)) return std::nullopt;
+  return Milliseconds((user + system) * 1000 / ::sysconf(_SC_CLK_TCK));
+}
+
+RequestReport report_of(const Worker& worker, const Exchange& exchange, Clock::time_point now) {
+  RequestReport report;
+  report.id = exchange.id();
+  report.method = exchange.request().method();
+  report.uri = exchange.request().uri();
+  report.running = worker.has_begun(exchange.slot());
+  report.duration = milliseconds(now - exchange.queued_since());
+  return report;
+}
+
+WorkerReport report_of(const Worker& worker, Clock::time_point now) {
+  const WorkerInfo& info = worker.info();
+  WorkerReport report;
+  report.name = info.name.substr(0, info.name.rfind('['));
+  report.pid = info.pid;
+  report.state = worker.active() > 0 ? "busy" : "idle";
+  if (worker.retired()) report.state = "draining";
+  report.generation = info.generation;
+  report.age = milliseconds(now - info.started);
+  report.requests = worker.requests();
+  report.memory = resident_memory(info.pid);
+  report.cpu = cpu_time(info.pid);
+  for (const Exchange* exchange : worker.exchanges()) {
+    report.current.push_back(report_of(worker, *exchange, now));
+  }
+  return report;
+}
+
+std::vector<Figure> figures_of(const ExchangeContext& context) {
+  const Dispatcher& dispatcher = context.dispatcher;
+  const PoolStats& stats = dispatcher.stats();
+  const Load load = dispatcher.load();
+  const auto uptime =
+      std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - stats.started);
+  return {
+      {"uptime_seconds", Kind::gauge, "Since the gateway started.",
+       static_cast<std::uint64_t>(uptime.count())},
+      {"accepted_connections", Kind::counter, "Connections of front servers.", stats.connections},
+      {"requests", Kind::counter, "Requests for the application.", stats.requests},
+      {"queue", Kind::gauge, "Requests that wait for a thread.", load.queue},
+      {"max_queue", Kind::gauge, "Most requests that ever waited at once.", stats.max_queue},
+      {"queue_limit", Kind::gauge, "Option max-queue.", context.pool.max_queue},
+      {"idle_threads", Kind::gauge, "Threads without a request.", load.threads - load.active},
+      {"active_threads", Kind::gauge, "Threads with a request.", load.active},
+      {"total_threads", Kind::gauge, "Threads of the serving workers.", load.threads},
+      {"max_active_threads", Kind::gauge, "Most threads that ever had a request at once.",
+       stats.max_active},
+      {"limit_reached", Kind::counter, "Times that requests began to wait for a thread.",
+       stats.limit_reached},
+      {"slow_requests", Kind::counter, "Requests that ran longer than option slow-request.",
+       stats.slow_requests},
+      {"generation", Kind::gauge, "The serving generation of workers.", dispatcher.generation()}};
+}
+
+std::vector<LabelledFigure> failures_of(const PoolStats& stats) {
+  constexpr std::array<std::string_view, kFailures> kCauses{
+      "application",     "worker died", "queue full", "queue timeout",
+      "request timeout", "not started", "internal"};
+  std::vector<LabelledFigure> figures;
+  for (std::size_t i = 0; i < kFailures; ++i) figures.push_back({kCauses[i], stats.failures[i]});
+  return figures;
+}
+
+std::vector<LabelledFigure> timeouts_of(const PoolStats& stats) {
+  constexpr std::array<std::string_view, kExpiries> kOptions{"params-timeout", "body-timeout",
+                                                             "send-timeout"};
+  std::vector<LabelledFigure> figures;
+  for (std::size_t i = 0; i < kExpiries; ++i) figures.push_back({kOptions[i], stats.expiries[i]});
+  figures.push_back(
+      {"request-timeout", stats.failures[static_cast<std::size_t>(Failure::request_timeout)]});
+  figures.push_back(
+      {"queue-timeout", stats.failures[static_cast<std::size_t>(Failure::queue_timeout)]});
+  return figures;
+}
+
+}  // namespace
+
+PoolReport report_of(const ExchangeContext& context) {
+  const PoolStats& stats = context.dispatcher.stats();
+  PoolReport report{.name = context.pool.name,
+                    .start = stats.start,
+                    .figures = figures_of(context),
+                    .failures = failures_of(stats),
+                    .timeouts = timeouts_of(stats),
+                    .queue_time = stats.queue_time,
+                    .duration = stats.duration,
+                    .workers = {}};
+  for (const auto& worker : context.dispatcher.workers()) {
+    report.workers.push_back(report_of(*worker, context.loop.now()));
+  }
+  return report;
+}
+
+}  // namespace pycgid
