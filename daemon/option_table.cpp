@@ -161,7 +161,7 @@ constexpr OptionRow kRows[] = {
 
   {"app", "APP", "", Sec::application, "the application, same as the argument APP",
    set_text<&P::app>},
-  {"chdir", "DIR", "", Sec::application, "working directory of the workers, first on sys.path",
+  {"chdir", "DIR", "", Sec::application, "working directory of the workers, on sys.path behind pythonpath",
    set_text<&P::chdir>},
   {"pythonpath", "DIR", "", Sec::application, "put DIR in front of sys.path",
    append_text<&P::pythonpath>, {}, kRepeatable},

@@ -44,7 +44,6 @@ class Dispatcher final : public WorkerOwner {
   bool enqueue(Exchange& exchange);
   // The exchange leaves the queue, if it is there.
   void withdraw(Exchange& exchange);
-  std::size_t waiting() const { return waiting_; }
 
   // The pool does not start: nothing is taken until the next take_over.
   void refuse_all();
