@@ -167,7 +167,7 @@ class Connection:
             found = self.next_record(request_id)
             assert found, f"the connection ended after {records} without END_REQUEST"
             records.append(found)
-        return _answer(records)
+        return answer_of(records)
 
     def broken_answer(self, request_id=1):
         """What came as STDOUT before the connection ended without END_REQUEST."""
@@ -206,7 +206,8 @@ def fetch(address, variables, body=b"", **options):
         return connection.answer(options.get("request_id", 1))
 
 
-def _answer(records):
+def answer_of(records):
+    """The response that these records, up to END_REQUEST, carry."""
     output = b"".join(each.content for each in records if each.type == STDOUT)
     errors = b"".join(each.content for each in records if each.type == STDERR)
     status, protocol = struct.unpack("!IB3x", records[-1].content)

@@ -16,6 +16,11 @@ def children(parent):
     return [pid for pid in _pids() if _stat(pid)[1:2] == [str(parent)] and not _is_zombie(pid)]
 
 
+def has_zombie(parent):
+    """Whether a child of a process has ended and was not reaped."""
+    return any(_stat(pid)[:2] == ["Z", str(parent)] for pid in _pids())
+
+
 def title(pid):
     """The command line as ps(1) shows it."""
     try:
