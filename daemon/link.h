@@ -45,7 +45,7 @@ struct Message {
   MessageType type{};
   std::uint32_t worker = 0;
   std::int32_t pid = 0;
-  std::uint32_t pool = 0;  // index into Settings::pools
+  std::uint32_t pool = 0;  // its id, never given twice in the life of the master
   std::uint32_t generation = 0;
   std::string text{};  // at most 4 KiB
   std::vector<pyhost::UniqueFd> fds{};

@@ -3,20 +3,17 @@
 #include "daemon/address.h"
 #include "daemon/gateway/acceptor.h"
 #include "daemon/gateway/connection.h"
-#include "daemon/gateway/dispatcher.h"
 #include "daemon/gateway/event_loop.h"
 #include "daemon/gateway/fcgi_connection.h"
 #include "daemon/gateway/peer_filter.h"
-#include "daemon/gateway/pool.h"
+#include "daemon/gateway/pools.h"
 #include "daemon/gateway/scgi_connection.h"
-#include "daemon/gateway/worker_output.h"
 #include "daemon/log.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <map>
 #include <utility>
 
 namespace pycgid {
@@ -36,7 +33,8 @@ PeerFilter peer_filter(const Settings& settings) {
 
 class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnWork, private Timer {
  public:
-  Gateway(const Settings& settings, std::vector<ListeningSocket> listeners, Link link);
+  Gateway(const Settings& settings, const std::vector<ServedPool>& pools,
+          std::vector<ListeningSocket> listeners, Link link);
   ~Gateway() override;
 
   int run();
@@ -66,21 +64,18 @@ class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnW
   bool read_link();
   void on_message(Message& message);
   void open_error_log(pyhost::UniqueFd fd);
-  void open_access_log(Message& message);
   void add_listener(Message& message);
-  void add_output(Message& message);
-  void add_worker(Message& message);
-  void worker_exited(const Message& message);
-  void violation(std::uint32_t worker, std::string_view why);
+  void take_over(const Message& message);
+  void refuse(const Message& message);
   void listen(ListeningSocket listener);
-  void open_listeners(std::uint32_t pool);
+  void open_listeners(Pool& pool);
+  bool is_open(const Acceptor& acceptor) const;
   void note_shortage(std::string_view text);
   void pause_accepting();
   void resume_accepting();
   void finish();
   void finish_if_done();
   void flush_connections();
-  void flush_access_logs();
   void bury_connections();
 
   const Settings& settings_;
@@ -88,30 +83,25 @@ class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnW
   pyhost::UniqueFd error_log_;  // since it was opened anew
   EventLoop loop_;
   PeerFilter peers_;
-  std::vector<std::unique_ptr<Pool>> pools_;
+  Pools pools_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
-  std::map<std::uint32_t, WorkerInfo> starting_;  // by worker: started and not yet ready
-  std::map<std::uint32_t, std::shared_ptr<WorkerOutput>> outputs_;  // of workers that live
   AllConnections connections_;
   Unwatched unwatched_;
   std::vector<Connection*> to_flush_;
   std::vector<Connection*> dead_;
-  std::vector<bool> opened_;  // by pool
   bool paused_ = false;
   bool finishing_ = false;
   bool drained_ = false;
   Clock::time_point shortage_noted_{};
 };
 
-Gateway::Gateway(const Settings& settings, std::vector<ListeningSocket> listeners, Link link)
+Gateway::Gateway(const Settings& settings, const std::vector<ServedPool>& pools,
+                 std::vector<ListeningSocket> listeners, Link link)
     : settings_(settings),
       link_(std::move(link)),
       peers_(peer_filter(settings)),
-      opened_(settings.pools.size()) {
-  for (const PoolSettings& pool : settings.pools) {
-    pools_.push_back(std::make_unique<Pool>(
-        loop_, settings, pool, [this](const Message& message) { link_.send(message); }));
-  }
+      pools_(loop_, settings, [this](const Message& message) { link_.send(message); }) {
+  for (const ServedPool& pool : pools) pools_.add(pool.id, pool.settings);
   for (ListeningSocket& listener : listeners) listen(std::move(listener));
 }
 
@@ -145,35 +135,18 @@ bool Gateway::read_link() {
 }
 
 void Gateway::on_message(Message& message) {
+  if (pools_.on_message(message)) return;
   switch (message.type) {
-    case MessageType::worker_started:
-      return add_output(message);
-    case MessageType::worker_ready:
-      return add_worker(message);
-    case MessageType::worker_exited:
-      return worker_exited(message);
     case MessageType::take_over:
-      pools_.at(message.pool)->dispatcher.take_over(message.generation);
-      return open_listeners(message.pool);
+      return take_over(message);
     case MessageType::listen:
       return add_listener(message);
     case MessageType::refuse:
-      pools_.at(message.pool)->dispatcher.refuse_all();
-      return open_listeners(message.pool);
-    case MessageType::retire:
-      for (const auto& pool : pools_) pool->dispatcher.retire(message.worker);
-      return;
+      return refuse(message);
     case MessageType::finish:
       return finish();
     case MessageType::log_reopened:
       if (!message.fds.empty()) open_error_log(std::move(message.fds.front()));
-      return;
-    case MessageType::access_log:
-      return open_access_log(message);
-    case MessageType::slow_log:
-      if (!message.fds.empty()) {
-        pools_.at(message.pool)->slow_log.open(std::move(message.fds.front()));
-      }
       return;
     default:
       log_error("the master sent a message of an unknown type");
@@ -183,11 +156,6 @@ void Gateway::on_message(Message& message) {
 void Gateway::open_error_log(pyhost::UniqueFd fd) {
   set_log_fd(fd.get());
   error_log_ = std::move(fd);
-}
-
-void Gateway::open_access_log(Message& message) {
-  const auto& log = pools_.at(message.pool)->access_log;
-  if (log != nullptr && !message.fds.empty()) log->open(std::move(message.fds.front()));
 }
 
 void Gateway::add_listener(Message& message) {
@@ -206,64 +174,36 @@ void Gateway::listen(ListeningSocket listener) {
       std::make_unique<Acceptor>(std::move(listener), loop_.poller(), peers_, *this));
 }
 
-void Gateway::add_output(Message& message) {
-  WorkerInfo info{.id = message.worker,
-                  .pool = message.pool,
-                  .generation = message.generation,
-                  .name = message.text + "[" + std::to_string(message.pid) + "]",
-                  .pid = message.pid,
-                  .threads = settings_.pools.at(message.pool).threads,
-                  .max_requests = requests_until_worn(settings_.pools.at(message.pool)),
-                  .started = loop_.now()};
-  if (!message.fds.empty()) {
-    auto output = std::make_shared<WorkerOutput>(info.name, std::move(message.fds.front()),
-                                                 pools_.at(message.pool)->slow_log);
-    loop_.on_readable(output->fd(), [output] { return output->read(); });
-    outputs_.insert_or_assign(message.worker, std::move(output));
-  }
-  starting_.insert_or_assign(message.worker, std::move(info));
-}
-
-void Gateway::add_worker(Message& message) {
-  const auto info = starting_.find(message.worker);
-  if (info == starting_.end() || message.fds.size() != 3) return;
-  pyhost::ChannelFds fds{.memory = std::move(message.fds[0]),
-                         .bell = std::move(message.fds[1]),
-                         .passing = std::move(message.fds[2])};
-  std::error_code error;
-  auto channel = pyhost::GatewayEnd::open(std::move(fds), error);
-  if (!channel) return violation(message.worker, "its channel can't be opened: " + error.message());
-  Pool& pool = *pools_.at(info->second.pool);
-  if (pool.context.pool.warmup.empty()) {
-    pool.dispatcher.add_worker(std::move(info->second), std::move(channel));
-  } else {
-    pool.dispatcher.warm_up(std::move(info->second), std::move(channel), pool.context);
-  }
-  starting_.erase(info);
-}
-
-void Gateway::worker_exited(const Message& message) {
-  if (const auto output = outputs_.find(message.worker); output != outputs_.end()) {
-    output->second->read_rest();
-    outputs_.erase(output);
-  }
-  starting_.erase(message.worker);
-  for (const auto& pool : pools_) pool->dispatcher.worker_exited(message.worker);
-}
-
-void Gateway::violation(std::uint32_t worker, std::string_view why) {
-  link_.send({.type = MessageType::worker_violated, .worker = worker, .text = std::string(why)});
-}
-
 // --- accepting ----------------------------------------------------------------------------------
 
-void Gateway::open_listeners(std::uint32_t pool) {
-  opened_.at(pool) = true;
+void Gateway::take_over(const Message& message) {
+  Pool* pool = pools_.find(message.pool);
+  if (pool == nullptr) return;
+  pool->dispatcher.take_over(message.generation);
+  open_listeners(*pool);
+}
+
+void Gateway::refuse(const Message& message) {
+  Pool* pool = pools_.find(message.pool);
+  if (pool == nullptr) return;
+  pool->dispatcher.refuse_all();
+  open_listeners(*pool);
+}
+
+void Gateway::open_listeners(Pool& pool) {
+  pool.opened = true;
   if (!paused_) resume_accepting();
 }
 
+bool Gateway::is_open(const Acceptor& acceptor) const {
+  const Pool* pool = pools_.find(acceptor.listener().pool);
+  return pool != nullptr && pool->opened;
+}
+
 void Gateway::accepted(const ListeningSocket& listener, pyhost::UniqueFd socket, std::string peer) {
-  const ExchangeContext& context = pools_.at(listener.pool)->context;
+  const Pool* pool = pools_.find(listener.pool);
+  if (pool == nullptr) return;
+  const ExchangeContext& context = pool->context;
   ++context.dispatcher.stats().connections;
   Connection* connection = nullptr;
   if (listener.protocol == Protocol::fastcgi) {
@@ -303,7 +243,7 @@ void Gateway::resume_accepting() {
   if (finishing_ || !has_room()) return;
   paused_ = false;
   for (const auto& acceptor : acceptors_) {
-    if (opened_.at(acceptor->listener().pool)) acceptor->open();
+    if (is_open(*acceptor)) acceptor->open();
   }
 }
 
@@ -313,7 +253,7 @@ void Gateway::resume_accepting() {
 void Gateway::finish() {
   if (finishing_) return;
   for (const auto& acceptor : acceptors_) {
-    if (opened_.at(acceptor->listener().pool)) acceptor->accept_backlog();
+    if (is_open(*acceptor)) acceptor->accept_backlog();
   }
   finishing_ = true;
   acceptors_.clear();
@@ -324,10 +264,10 @@ void Gateway::finish() {
 void Gateway::finish_if_done() {
   if (!finishing_ || !connections_.empty()) return;
   if (!std::exchange(drained_, true)) {
-    for (const auto& pool : pools_) pool->dispatcher.retire_all();
+    pools_.retire_all();
     link_.send({.type = MessageType::drained});
   }
-  if (outputs_.empty()) loop_.stop();
+  if (pools_.is_quiet()) loop_.stop();
 }
 
 // --- the turn -----------------------------------------------------------------------------------
@@ -337,11 +277,11 @@ bool Gateway::run_turn() {
   while (!unwatched_.empty() && unwatched_.front().last_read() + kUnwatchedAtMost <= loop_.now()) {
     unwatched_.front().watch();
   }
-  for (const auto& pool : pools_) busy |= pool->dispatcher.run_turn();
+  busy |= pools_.run_turn();
   busy |= !to_flush_.empty();
   flush_connections();
   bury_connections();
-  flush_access_logs();
+  pools_.flush_access_logs();
   finish_if_done();
   return busy;
 }
@@ -350,12 +290,6 @@ bool Gateway::run_turn() {
 void Gateway::flush_connections() {
   for (std::size_t i = 0; i < to_flush_.size(); ++i) to_flush_[i]->flush();
   to_flush_.clear();
-}
-
-void Gateway::flush_access_logs() {
-  for (const auto& pool : pools_) {
-    if (pool->access_log != nullptr) pool->access_log->flush();
-  }
 }
 
 void Gateway::bury_connections() {
@@ -371,19 +305,19 @@ void Gateway::bury_connections() {
 bool Gateway::prepare_sleep() {
   while (!unwatched_.empty()) unwatched_.front().watch();
   if (!dead_.empty() || !to_flush_.empty()) return false;
-  return std::all_of(pools_.begin(), pools_.end(),
-                     [](const auto& pool) { return pool->dispatcher.prepare_sleep(); });
+  return pools_.prepare_sleep();
 }
 
 void Gateway::woke() {
-  for (const auto& pool : pools_) pool->dispatcher.woke();
+  pools_.woke();
 }
 
 }  // namespace
 
-int run_gateway(const Settings& settings, std::vector<ListeningSocket> listeners, Link link) {
+int run_gateway(const Settings& settings, const std::vector<ServedPool>& pools,
+                std::vector<ListeningSocket> listeners, Link link) {
   try {
-    return Gateway(settings, std::move(listeners), std::move(link)).run();
+    return Gateway(settings, pools, std::move(listeners), std::move(link)).run();
   } catch (const std::exception& error) {
     log_error(std::string("the gateway cannot go on: ") + error.what());
     return 70;

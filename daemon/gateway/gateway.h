@@ -5,6 +5,7 @@
 #include "daemon/settings.h"
 #include "pyhost/unique_fd.h"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -13,12 +14,18 @@ namespace pycgid {
 struct ListeningSocket {
   pyhost::UniqueFd fd;  // bound, listening, non-blocking, CLOEXEC
   Protocol protocol = Protocol::fastcgi;
-  std::uint32_t pool = 0;  // index into Settings::pools
+  std::uint32_t pool = 0;  // its id
   std::string text;        // for messages
 };
 
+struct ServedPool {
+  std::uint32_t id = 0;
+  PoolSettings settings;
+};
+
 // Runs in the gateway's process, privileges dropped already, until `finish` was ordered and done or
-// the link is closed. Returns the exit status.
-int run_gateway(const Settings& settings, std::vector<ListeningSocket> listeners, Link link);
+// the link is closed. Of `settings` what is global counts. Returns the exit status.
+int run_gateway(const Settings& settings, const std::vector<ServedPool>& pools,
+                std::vector<ListeningSocket> listeners, Link link);
 
 }  // namespace pycgid

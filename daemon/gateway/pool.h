@@ -25,6 +25,7 @@ struct Pool {
   std::unique_ptr<AccessLog> access_log;  // null: off
   SlowLog slow_log;
   ExchangeContext context;
+  bool opened = false;  // its listeners are watched
 };
 
 }  // namespace pycgid

@@ -1,7 +1,6 @@
 // The gateway as the master sees it, see gateway_process.h.
 #include "daemon/master/gateway_process.h"
 
-#include "daemon/gateway/gateway.h"
 #include "daemon/log.h"
 #include "daemon/master/descriptors.h"
 #include "daemon/master/signals.h"
@@ -21,7 +20,21 @@ GatewayProcess::GatewayProcess(const Settings& settings, const ProcessTitle& tit
       title_(title),
       credentials_(resolve_credentials(settings.user, settings.group)) {}
 
-std::string GatewayProcess::start(const std::vector<BoundSocket*>& sockets, TimePoint now) {
+namespace {
+
+std::vector<ListeningSocket> listeners_of(const std::vector<BoundSocket*>& sockets) {
+  std::vector<ListeningSocket> listeners;
+  for (BoundSocket* socket : sockets) {
+    const Address& address = socket->address();
+    listeners.push_back({socket->take_fd(), address.protocol, socket->pool(), address.text});
+  }
+  return listeners;
+}
+
+}  // namespace
+
+std::string GatewayProcess::start(const std::vector<ServedPool>& pools,
+                                  const std::vector<BoundSocket*>& sockets, TimePoint now) {
   std::optional<std::pair<Link, Link>> ends;
   try {
     ends = Link::create();
@@ -31,15 +44,18 @@ std::string GatewayProcess::start(const std::vector<BoundSocket*>& sockets, Time
   const pid_t master = getpid();
   pid_ = ::fork();
   if (pid_ < 0) return concat("cannot fork: ", reason(errno));
-  if (pid_ == 0) run_child(sockets, std::move(ends->second), master);
+  if (pid_ == 0) {
+    become_gateway(sockets, ends->second, master);
+    _exit(run_gateway(settings_, pools, listeners_of(sockets), std::move(ends->second)));
+  }
   setpgid(pid_, pid_);
   link_ = std::move(ends->first);
   started_ = now;
   return {};
 }
 
-void GatewayProcess::run_child(const std::vector<BoundSocket*>& sockets, Link link,
-                               pid_t master) const {
+void GatewayProcess::become_gateway(const std::vector<BoundSocket*>& sockets, const Link& link,
+                                    pid_t master) const {
   setpgid(0, 0);
   if (!drop_privileges(credentials_)) {
     log_error(concat("gateway cannot change to user ", in_quotes(settings_.user), ": ",
@@ -55,12 +71,6 @@ void GatewayProcess::run_child(const std::vector<BoundSocket*>& sockets, Link li
   std::signal(SIGPIPE, SIG_IGN);
   title_.set("pycgid: gateway");
   set_log_identity("gateway");
-  std::vector<ListeningSocket> listeners;
-  for (BoundSocket* socket : sockets) {
-    const Address& address = socket->address();
-    listeners.push_back({socket->take_fd(), address.protocol, socket->pool(), address.text});
-  }
-  _exit(run_gateway(settings_, std::move(listeners), std::move(link)));
 }
 
 std::string GatewayProcess::object() const {

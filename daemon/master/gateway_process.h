@@ -1,6 +1,7 @@
 // The gateway as the master sees it: forked, not exec'd, with its own end of the link.
 #pragma once
 
+#include "daemon/gateway/gateway.h"
 #include "daemon/link.h"
 #include "daemon/master/backoff.h"
 #include "daemon/master/bound_socket.h"
@@ -23,9 +24,10 @@ class GatewayProcess {
   // `settings` outlives the gateway. Throws StartupError.
   GatewayProcess(const Settings& settings, const ProcessTitle& title);
 
-  // Forks it; it serves `sockets`, which stay the master's too. Returns what went wrong, "" when
-  // nothing did.
-  std::string start(const std::vector<BoundSocket*>& sockets, TimePoint now);
+  // Forks it; it serves `pools` on `sockets`, which stay the master's too. Returns what went wrong,
+  // "" when nothing did.
+  std::string start(const std::vector<ServedPool>& pools, const std::vector<BoundSocket*>& sockets,
+                    TimePoint now);
 
   bool is_running() const { return pid_ > 0; }
   pid_t pid() const { return pid_; }
@@ -45,8 +47,9 @@ class GatewayProcess {
   TimePoint started() const { return started_; }
 
  private:
-  [[noreturn]] void run_child(const std::vector<BoundSocket*>& sockets, Link link,
-                              pid_t master) const;
+  // The parent has the process id `master`.
+  void become_gateway(const std::vector<BoundSocket*>& sockets, const Link& link,
+                      pid_t master) const;
 
   const Settings& settings_;
   ProcessTitle title_;

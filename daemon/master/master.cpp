@@ -47,17 +47,11 @@ void check_temp_dir(const Settings& settings) {
 }
 
 Master::Master(const Settings& settings, LogFiles& logs, const ProcessTitle& title)
-    : settings_(settings), logs_(logs), gateway_(settings, title) {
+    : settings_(settings), logs_(logs), gateway_(settings, title), pools_(settings, *this) {
   check_temp_dir(settings);
   note_usable_backlog(settings.backlog);
-  PoolHost& host = *this;
-  for (const PoolSettings& pool : settings.pools) {
-    const auto id = static_cast<std::uint32_t>(pools_.size());
-    pools_.push_back(std::make_unique<ManagedPool>(settings, pool, id, host));
-    pools_.back()->prepare();
-  }
-  const auto failed = [](const auto& pool) { return pool->failure().has_value(); };
-  if (std::ranges::all_of(pools_, failed)) throw *pools_.front()->failure();
+  for (const PoolSettings& pool : settings.pools) pools_.add(pool).prepare();
+  if (pools_.have_all_failed()) throw *(*pools_.begin())->failure();
   signals_ = take_signals();
 }
 
@@ -70,18 +64,14 @@ void Master::run() {
 
 void Master::boot() {
   start_gateway(current_time());
-  for (const auto& pool : pools_) pool->boot(current_time());
+  pools_.boot(current_time());
   hear_news();
 }
 
 void Master::start_gateway(TimePoint now) {
   gateway_ready_ = false;
   gateway_due_.reset();
-  std::vector<BoundSocket*> sockets;
-  for (const auto& pool : pools_) {
-    for (BoundSocket& socket : pool->sockets()) sockets.push_back(&socket);
-  }
-  const std::string wrong = gateway_.start(sockets, now);
+  const std::string wrong = gateway_.start(pools_.served(), pools_.sockets(), now);
   if (wrong.empty()) return send_pool_logs();
   if (phase_ == Phase::booting) fail_start(ExitStatus::system, wrong);
   const Milliseconds delay = gateway_.on_exited(now);
@@ -90,23 +80,19 @@ void Master::start_gateway(TimePoint now) {
 }
 
 bool Master::is_over() const {
-  return phase_ >= Phase::stopping && !gateway_.is_running() &&
-         std::ranges::all_of(pools_, [](const auto& pool) { return pool->workers().is_empty(); });
+  return phase_ >= Phase::stopping && !gateway_.is_running() && pools_.have_all_ended();
 }
 
 void Master::wait() {
   std::vector<pollfd> entries{{signals_.get(), POLLIN, 0}, {gateway_.link_fd(), POLLIN, 0}};
-  for (const auto& pool : pools_) {
-    for (int fd : pool->workers().status_fds()) entries.push_back({fd, POLLIN, 0});
-  }
+  for (int fd : pools_.status_fds()) entries.push_back({fd, POLLIN, 0});
   if (::poll(entries.data(), entries.size(), patience(current_time())) < 0 && errno != EINTR) {
     // Only a lack of memory can be the cause; nothing is lost by trying again.
     return;
   }
   const TimePoint now = current_time();
   for (std::size_t i = 2; i < entries.size(); ++i) {
-    if (entries[i].revents == 0) continue;
-    for (const auto& pool : pools_) pool->workers().on_status_readable(entries[i].fd, now);
+    if (entries[i].revents != 0) pools_.on_status_readable(entries[i].fd, now);
   }
   if (entries[1].revents != 0) on_messages();
   if (entries[0].revents != 0) on_signals();
@@ -121,7 +107,7 @@ int Master::patience(TimePoint now) const {
   };
   consider(end_due_);
   consider(logs_.next_due());
-  for (const auto& pool : pools_) consider(pool->next_due());
+  consider(pools_.next_due());
   if (!next) return -1;
   const auto left = std::chrono::ceil<Milliseconds>(*next - now).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, std::numeric_limits<int>::max()));
@@ -153,25 +139,10 @@ void Master::on_messages() {
 }
 
 void Master::on_message(const Message& message) {
+  if (pools_.on_message(message, current_time())) return;
   switch (message.type) {
     case MessageType::gateway_ready:
       gateway_ready_ = true;
-      break;
-    case MessageType::worker_violated:
-      for (const auto& pool : pools_) pool->workers().on_violation(message.worker, message.text);
-      break;
-    case MessageType::worker_warm:
-      for (const auto& pool : pools_) pool->workers().on_warm(message.worker, current_time());
-      break;
-    case MessageType::warmup_failed:
-      for (const auto& pool : pools_) {
-        pool->workers().on_warmup_failed(message.worker, message.text);
-      }
-      break;
-    case MessageType::worker_worn:
-      for (const auto& pool : pools_) {
-        pool->workers().on_worn(message.worker, message.text, current_time());
-      }
       break;
     case MessageType::drained:
       log_info("all requests are finished");
@@ -182,12 +153,12 @@ void Master::on_message(const Message& message) {
 }
 
 void Master::on_time(TimePoint now) {
-  for (const auto& pool : pools_) pool->on_time(now);
+  pools_.on_time(now);
   if (logs_.tend(now)) send_logs();
   if (gateway_due_ && *gateway_due_ <= now && phase_ == Phase::serving) {
     start_gateway(now);
     if (!gateway_.is_running()) return;
-    for (const auto& pool : pools_) pool->recover(now);
+    pools_.recover(now);
   }
   if (end_due_ && *end_due_ <= now) {
     if (phase_ == Phase::stopping) {
@@ -212,8 +183,7 @@ void Master::reap_children() {
 
 // As process 1 of a container we also inherit children that we do not know.
 bool Master::is_ours(pid_t pid) const {
-  return pid == gateway_.pid() ||
-         std::ranges::any_of(pools_, [pid](const auto& pool) { return pool->workers().owns(pid); });
+  return pid == gateway_.pid() || pools_.owns(pid);
 }
 
 void Master::on_child_exited(pid_t pid, int wait_status) {
@@ -223,9 +193,7 @@ void Master::on_child_exited(pid_t pid, int wait_status) {
     on_gateway_exited(wait_status, now);
     return;
   }
-  for (const auto& pool : pools_) {
-    if (pool->workers().owns(pid)) pool->workers().on_exited(pid, wait_status, now);
-  }
+  pools_.on_exited(pid, wait_status, now);
 }
 
 void Master::on_gateway_exited(int wait_status, TimePoint now) {
@@ -240,7 +208,7 @@ void Master::on_gateway_exited(int wait_status, TimePoint now) {
     const std::string when = delay.count() == 0 ? "" : concat(" in ", duration_text(delay));
     log_line(LogLevel::error, object, concat(what, "; replacing it and all workers", when));
     gateway_due_ = now + delay;
-    for (const auto& pool : pools_) pool->workers().abandon(now);
+    pools_.abandon(now);
   } else if (phase_ == Phase::stopping && !exited_cleanly(wait_status)) {
     log_line(LogLevel::error, object, what);
   }
@@ -261,13 +229,11 @@ void Master::hear_news() {
     }
     if (phase_ > Phase::serving) return;
   }
-  const auto decided = [](const auto& pool) { return pool->is_decided(); };
-  if (phase_ == Phase::booting && std::ranges::all_of(pools_, decided)) phase_ = Phase::serving;
+  if (phase_ == Phase::booting && pools_.are_all_decided()) phase_ = Phase::serving;
 }
 
 void Master::on_start_failure(ManagedPool& pool, TimePoint now) {
-  const auto failed = [](const auto& other) { return other->failure().has_value(); };
-  if (phase_ == Phase::booting && std::ranges::all_of(pools_, failed)) {
+  if (phase_ == Phase::booting && pools_.have_all_failed()) {
     fail_boot(*pool.failure());
   } else {
     pool.retry_later(now);
@@ -339,8 +305,8 @@ void Master::stop() {
   gateway_.send(message);
   const TimePoint now = current_time();
   end_due_ = now;
+  pools_.stop(now);
   for (const auto& pool : pools_) {
-    pool->stop(now);
     end_due_ = std::max(*end_due_, now + pool->settings().stop_timeout + kGrace);
   }
 }
@@ -348,7 +314,7 @@ void Master::stop() {
 void Master::fail_boot(StartupError failure) {
   failure_ = std::move(failure);
   phase_ = Phase::ending;
-  for (const auto& pool : pools_) pool->kill_all();
+  pools_.kill_all();
   Message message;
   message.type = MessageType::finish;
   gateway_.send(message);
@@ -359,7 +325,7 @@ void Master::end_all() {
   phase_ = Phase::ending;
   end_due_.reset();
   gateway_due_.reset();
-  for (const auto& pool : pools_) pool->kill_all();
+  pools_.kill_all();
   gateway_.kill();
 }
 
@@ -367,7 +333,7 @@ void Master::end_all() {
 
 std::string Master::spawn(std::uint32_t pool, std::uint32_t number, SpawnedWorker& worker) {
   worker.id = ++last_worker_;
-  return pools_.at(pool)->spawn(number, worker);
+  return pools_.find(pool)->spawn(number, worker);
 }
 
 void Master::signal_group(pid_t leader, int signal) {

@@ -4,16 +4,14 @@
 
 #include "daemon/master/gateway_process.h"
 #include "daemon/master/log_files.h"
-#include "daemon/master/managed_pool.h"
+#include "daemon/master/pool_set.h"
 #include "daemon/master/process_title.h"
 #include "daemon/settings.h"
 #include "pyhost/unique_fd.h"
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 namespace pycgid {
 
@@ -73,7 +71,7 @@ class Master : private PoolHost {
   LogFiles& logs_;
   GatewayProcess gateway_;
   pyhost::UniqueFd signals_;
-  std::vector<std::unique_ptr<ManagedPool>> pools_;
+  PoolSet pools_;
   Phase phase_ = Phase::booting;
   bool gateway_ready_ = false;
   std::uint32_t last_worker_ = 0;

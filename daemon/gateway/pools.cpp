@@ -1,0 +1,145 @@
+#include "daemon/gateway/pools.h"
+
+#include <algorithm>
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace pycgid {
+
+Pools::Pools(EventLoop& loop, const Settings& global, Dispatcher::TellMaster tell_master)
+    : loop_(loop), global_(global), tell_master_(std::move(tell_master)) {}
+
+void Pools::add(std::uint32_t id, const PoolSettings& settings) {
+  pools_.emplace(id, std::make_unique<Pool>(loop_, global_, settings, tell_master_));
+}
+
+Pool* Pools::find(std::uint32_t id) const {
+  const auto found = pools_.find(id);
+  return found == pools_.end() ? nullptr : found->second.get();
+}
+
+// --- messages of the master ---------------------------------------------------------------------
+
+bool Pools::on_message(Message& message) {
+  switch (message.type) {
+    case MessageType::worker_started:
+      add_output(message);
+      return true;
+    case MessageType::worker_ready:
+      add_worker(message);
+      return true;
+    case MessageType::worker_exited:
+      worker_exited(message);
+      return true;
+    case MessageType::retire:
+      retire(message.worker);
+      return true;
+    case MessageType::access_log:
+      open_access_log(message);
+      return true;
+    case MessageType::slow_log:
+      open_slow_log(message);
+      return true;
+    default:
+      return false;
+  }
+}
+
+void Pools::add_output(Message& message) {
+  Pool* pool = find(message.pool);
+  if (pool == nullptr) return;
+  const PoolSettings& settings = pool->context.pool;
+  WorkerInfo info{.id = message.worker,
+                  .pool = message.pool,
+                  .generation = message.generation,
+                  .name = message.text + "[" + std::to_string(message.pid) + "]",
+                  .pid = message.pid,
+                  .threads = settings.threads,
+                  .max_requests = requests_until_worn(settings),
+                  .started = loop_.now()};
+  if (!message.fds.empty()) {
+    auto output =
+        std::make_shared<WorkerOutput>(info.name, std::move(message.fds.front()), pool->slow_log);
+    loop_.on_readable(output->fd(), [output] { return output->read(); });
+    outputs_.insert_or_assign(message.worker, std::move(output));
+  }
+  starting_.insert_or_assign(message.worker, std::move(info));
+}
+
+void Pools::add_worker(Message& message) {
+  const auto info = starting_.find(message.worker);
+  Pool* pool = info == starting_.end() ? nullptr : find(info->second.pool);
+  if (pool == nullptr || message.fds.size() != 3) return;
+  pyhost::ChannelFds fds{.memory = std::move(message.fds[0]),
+                         .bell = std::move(message.fds[1]),
+                         .passing = std::move(message.fds[2])};
+  std::error_code error;
+  auto channel = pyhost::GatewayEnd::open(std::move(fds), error);
+  if (!channel) {
+    return tell_master_({.type = MessageType::worker_violated,
+                         .worker = message.worker,
+                         .text = "its channel can't be opened: " + error.message()});
+  }
+  if (pool->context.pool.warmup.empty()) {
+    pool->dispatcher.add_worker(std::move(info->second), std::move(channel));
+  } else {
+    pool->dispatcher.warm_up(std::move(info->second), std::move(channel), pool->context);
+  }
+  starting_.erase(info);
+}
+
+void Pools::worker_exited(const Message& message) {
+  if (const auto output = outputs_.find(message.worker); output != outputs_.end()) {
+    output->second->read_rest();
+    outputs_.erase(output);
+  }
+  starting_.erase(message.worker);
+  for (const auto& [id, pool] : pools_) pool->dispatcher.worker_exited(message.worker);
+}
+
+void Pools::retire(std::uint32_t worker) {
+  for (const auto& [id, pool] : pools_) pool->dispatcher.retire(worker);
+}
+
+void Pools::open_access_log(Message& message) {
+  Pool* pool = find(message.pool);
+  if (pool == nullptr || pool->access_log == nullptr || message.fds.empty()) return;
+  pool->access_log->open(std::move(message.fds.front()));
+}
+
+void Pools::open_slow_log(Message& message) {
+  Pool* pool = find(message.pool);
+  if (pool != nullptr && !message.fds.empty()) {
+    pool->slow_log.open(std::move(message.fds.front()));
+  }
+}
+
+void Pools::retire_all() {
+  for (const auto& [id, pool] : pools_) pool->dispatcher.retire_all();
+}
+
+// --- the turn -----------------------------------------------------------------------------------
+
+bool Pools::run_turn() {
+  bool busy = false;
+  for (const auto& [id, pool] : pools_) busy |= pool->dispatcher.run_turn();
+  return busy;
+}
+
+bool Pools::prepare_sleep() {
+  return std::ranges::all_of(
+      pools_, [](const auto& entry) { return entry.second->dispatcher.prepare_sleep(); });
+}
+
+void Pools::woke() {
+  for (const auto& [id, pool] : pools_) pool->dispatcher.woke();
+}
+
+void Pools::flush_access_logs() {
+  for (const auto& [id, pool] : pools_) {
+    if (pool->access_log != nullptr) pool->access_log->flush();
+  }
+}
+
+}  // namespace pycgid

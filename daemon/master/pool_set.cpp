@@ -1,0 +1,131 @@
+// All pools of the master, see pool_set.h.
+#include "daemon/master/pool_set.h"
+
+#include <algorithm>
+
+namespace pycgid {
+
+ManagedPool& PoolSet::add(const PoolSettings& settings) {
+  return *pools_.emplace_back(std::make_unique<ManagedPool>(global_, settings, ++last_id_, host_));
+}
+
+ManagedPool* PoolSet::find(std::uint32_t id) const {
+  const auto found = std::ranges::find(pools_, id, [](const auto& pool) { return pool->id(); });
+  return found == pools_.end() ? nullptr : found->get();
+}
+
+ManagedPool* PoolSet::find(std::string_view name) const {
+  const auto found = std::ranges::find_if(
+      pools_, [name](const auto& pool) { return pool->settings().name == name; });
+  return found == pools_.end() ? nullptr : found->get();
+}
+
+bool PoolSet::have_all_failed() const {
+  return std::ranges::all_of(pools_, [](const auto& pool) { return pool->failure().has_value(); });
+}
+
+bool PoolSet::are_all_decided() const {
+  return std::ranges::all_of(pools_, [](const auto& pool) { return pool->is_decided(); });
+}
+
+bool PoolSet::have_all_ended() const {
+  return std::ranges::all_of(pools_, [](const auto& pool) { return pool->workers().is_empty(); });
+}
+
+std::vector<ServedPool> PoolSet::served() const {
+  std::vector<ServedPool> served;
+  for (const auto& pool : pools_) served.push_back({pool->id(), pool->settings()});
+  return served;
+}
+
+std::vector<BoundSocket*> PoolSet::sockets() const {
+  std::vector<BoundSocket*> sockets;
+  for (const auto& pool : pools_) {
+    for (BoundSocket& socket : pool->sockets()) sockets.push_back(&socket);
+  }
+  return sockets;
+}
+
+// --- what happens --------------------------------------------------------------------------------
+
+std::vector<int> PoolSet::status_fds() const {
+  std::vector<int> fds;
+  for (const auto& pool : pools_) {
+    for (int fd : pool->workers().status_fds()) fds.push_back(fd);
+  }
+  return fds;
+}
+
+void PoolSet::on_status_readable(int fd, TimePoint now) {
+  for (const auto& pool : pools_) pool->workers().on_status_readable(fd, now);
+}
+
+bool PoolSet::on_message(const Message& message, TimePoint now) {
+  for (const auto& pool : pools_) {
+    PoolSupervisor& workers = pool->workers();
+    switch (message.type) {
+      case MessageType::worker_violated:
+        workers.on_violation(message.worker, message.text);
+        break;
+      case MessageType::worker_warm:
+        workers.on_warm(message.worker, now);
+        break;
+      case MessageType::warmup_failed:
+        workers.on_warmup_failed(message.worker, message.text);
+        break;
+      case MessageType::worker_worn:
+        workers.on_worn(message.worker, message.text, now);
+        break;
+      default:
+        return false;
+    }
+  }
+  return true;
+}
+
+bool PoolSet::owns(pid_t pid) const {
+  return std::ranges::any_of(pools_, [pid](const auto& pool) { return pool->workers().owns(pid); });
+}
+
+void PoolSet::on_exited(pid_t pid, int wait_status, TimePoint now) {
+  for (const auto& pool : pools_) {
+    if (pool->workers().owns(pid)) pool->workers().on_exited(pid, wait_status, now);
+  }
+}
+
+std::optional<TimePoint> PoolSet::next_due() const {
+  std::optional<TimePoint> next;
+  for (const auto& pool : pools_) {
+    const std::optional<TimePoint> due = pool->next_due();
+    if (due && (!next || *due < *next)) next = due;
+  }
+  return next;
+}
+
+void PoolSet::on_time(TimePoint now) {
+  for (const auto& pool : pools_) pool->on_time(now);
+}
+
+// --- what is done to all -------------------------------------------------------------------------
+
+void PoolSet::boot(TimePoint now) {
+  for (const auto& pool : pools_) pool->boot(now);
+}
+
+void PoolSet::stop(TimePoint now) {
+  for (const auto& pool : pools_) pool->stop(now);
+}
+
+void PoolSet::kill_all() {
+  for (const auto& pool : pools_) pool->kill_all();
+}
+
+void PoolSet::abandon(TimePoint now) {
+  for (const auto& pool : pools_) pool->workers().abandon(now);
+}
+
+void PoolSet::recover(TimePoint now) {
+  for (const auto& pool : pools_) pool->recover(now);
+}
+
+}  // namespace pycgid

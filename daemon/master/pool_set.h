@@ -1,0 +1,68 @@
+// All pools of the master, each known by its id, which is never given twice: what concerns one of
+// them finds its way, what concerns all is done to each. Runs on the master's one thread.
+#pragma once
+
+#include "daemon/gateway/gateway.h"
+#include "daemon/link.h"
+#include "daemon/master/bound_socket.h"
+#include "daemon/master/managed_pool.h"
+#include "daemon/settings.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+#include <vector>
+
+namespace pycgid {
+
+class PoolSet {
+ public:
+  // `global` and `host` outlive the pools.
+  PoolSet(const Settings& global, PoolHost& host) : global_(global), host_(host) {}
+
+  // Not prepared yet.
+  ManagedPool& add(const PoolSettings& settings);
+  // Null when there is none.
+  ManagedPool* find(std::uint32_t id) const;
+  ManagedPool* find(std::string_view name) const;
+  auto begin() const { return pools_.begin(); }
+  auto end() const { return pools_.end(); }
+
+  // Some pool serves or may still come to serve.
+  bool have_all_failed() const;
+  // Each pool serves or has failed.
+  bool are_all_decided() const;
+  // No worker is left.
+  bool have_all_ended() const;
+  // For a new gateway.
+  std::vector<ServedPool> served() const;
+  std::vector<BoundSocket*> sockets() const;
+
+  // --- what happens ---
+  std::vector<int> status_fds() const;
+  void on_status_readable(int fd, TimePoint now);
+  // False: the gateway's message is not about a worker.
+  bool on_message(const Message& message, TimePoint now);
+  bool owns(pid_t pid) const;
+  void on_exited(pid_t pid, int wait_status, TimePoint now);
+  std::optional<TimePoint> next_due() const;
+  void on_time(TimePoint now);
+
+  // --- what is done to all, as ManagedPool has it ---
+  void boot(TimePoint now);
+  void stop(TimePoint now);
+  void kill_all();
+  void abandon(TimePoint now);
+  void recover(TimePoint now);
+
+ private:
+  const Settings& global_;
+  PoolHost& host_;
+  std::vector<std::unique_ptr<ManagedPool>> pools_;
+  std::uint32_t last_id_ = 0;
+};
+
+}  // namespace pycgid
