@@ -6,6 +6,7 @@ import socket
 import pytest
 from harness import cgi, daemon, fastcgi, processes
 from harness.daemon import APPS
+from harness.site import Site
 
 CONFIGURATION = 78
 
@@ -15,39 +16,6 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"late"]
 """
-
-
-class Site:
-    """A directory with a configuration file and the sockets of its pools."""
-
-    def __init__(self, directory):
-        os.chmod(directory, 0o755)
-        self.directory = directory
-        self.file = str(directory / "pycgid.conf")
-
-    def socket(self, pool):
-        return str(self.directory / f"{pool}.sock")
-
-    def pool(self, name, app="mirror", **options):
-        """The text of a pool; an option of None is left out."""
-        known = {
-            "app": app,
-            "chdir": APPS,
-            "fastcgi": f"unix:{self.socket(name)}",
-            "processes": 1,
-            "threads": 2,
-            "allow-root": "yes" if os.geteuid() == 0 else None,
-        }
-        known.update({option.replace("_", "-"): value for option, value in options.items()})
-        lines = [f"{option} = {value}" for option, value in known.items() if value is not None]
-        lines += [f"env = {setting}" for setting in daemon.worker_env()]
-        return "\n".join([f"[{name}]", *lines, ""])
-
-    def write(self, *parts):
-        (self.directory / "pycgid.conf").write_text("\n".join(parts))
-
-    def get(self, pool, path="/a"):
-        return fastcgi.fetch(self.socket(pool), cgi.variables(path))
 
 
 @pytest.fixture
