@@ -82,6 +82,11 @@ std::string parse_address(std::string_view text, Protocol protocol, Address& add
   return parse_tcp(text, address);
 }
 
+std::string socket_key(const Address& address) {
+  return concat(static_cast<int>(address.kind), " ", address.path, " ", address.host, " ",
+                unsigned{address.port}, " ", address.fd);
+}
+
 std::string_view option_name(Protocol protocol) {
   return protocol == Protocol::scgi ? "scgi" : "fastcgi";
 }

@@ -16,6 +16,9 @@ inline constexpr std::size_t kMaxSocketPath = 96;
 // "fd:N". Returns what is wrong with it, "" when nothing is.
 std::string parse_address(std::string_view text, Protocol protocol, Address& address);
 
+// The same for two addresses that only one socket can have, whatever the protocol.
+std::string socket_key(const Address& address);
+
 // The option that such an address is given to: "fastcgi" or "scgi".
 std::string_view option_name(Protocol protocol);
 

@@ -81,12 +81,6 @@ void check_names(const std::vector<ConfigSection>& pools) {
   }
 }
 
-// The same for two addresses that only one socket can have, whatever the protocol.
-std::string socket_key(const Address& address) {
-  return concat(static_cast<int>(address.kind), " ", address.path, " ", address.host, " ",
-                unsigned{address.port}, " ", address.fd);
-}
-
 void check_addresses(const std::vector<ConfigSection>& pools) {
   std::map<std::string, std::pair<const ConfigSection*, const GivenOption*>> seen;
   for (const ConfigSection& pool : pools) {
@@ -139,6 +133,16 @@ void append_section(std::string& text, const ConfigSection& section, OptionScope
   }
 }
 
+// The default is as good as given.
+std::vector<std::string_view> values_of(const OptionRow& row, const ConfigSection& section) {
+  std::vector<std::string_view> values;
+  for (const GivenOption& option : section.options) {
+    if (option.row == &row) values.push_back(option.value);
+  }
+  if (values.empty() && !row.default_text.empty()) values.push_back(row.default_text);
+  return values;
+}
+
 }  // namespace
 
 bool ConfigSection::has(std::string_view option) const {
@@ -184,6 +188,17 @@ std::string configuration_text(const ConfigSection& global, std::span<const Conf
     if (!pool.has("fastcgi") && !pool.has("scgi")) text += "fastcgi = fd:0\n";
   }
   return text;
+}
+
+std::vector<std::string_view> changed_options(const ConfigSection& before,
+                                              const ConfigSection& after) {
+  std::vector<std::string_view> names;
+  for (const OptionRow& row : option_rows()) {
+    if (row.set != nullptr && values_of(row, before) != values_of(row, after)) {
+      names.push_back(row.name);
+    }
+  }
+  return names;
 }
 
 bool fits_in_file(std::string_view text) {

@@ -44,6 +44,10 @@ Settings make_settings(const Configuration& configuration);
 // in a file.
 std::string configuration_text(const ConfigSection& global, std::span<const ConfigSection> pools);
 
+// The names of the options whose values differ, in the order of the table.
+std::vector<std::string_view> changed_options(const ConfigSection& before,
+                                              const ConfigSection& after);
+
 // Whether a value, or a name, is read from a file as it is written: "#" begins a comment there, and
 // blanks at the ends are cut.
 bool fits_in_file(std::string_view text);

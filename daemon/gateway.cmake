@@ -20,6 +20,7 @@ target_sources(daemon_core PRIVATE
   gateway/own_pages.cpp
   gateway/peer_filter.cpp
   gateway/poller.cpp
+  gateway/pool.cpp
   gateway/pools.cpp
   gateway/reply.cpp
   gateway/request_deadlines.cpp

@@ -32,6 +32,15 @@ enum class MessageType : std::uint32_t {
   log_reopened,    // fds: the log's new descriptor
   access_log,      // pool; fds: where its access log goes from now on
   slow_log,        // pool; fds: where its slow log goes from now on
+  configure,       // the global options; fds: a text file of them and, when it is a file, the error
+                   // log
+  configure_pool,  // pool, generation; fds: a text file of the pool's options and, as far as they
+                   // name any, its access log and slow log. In force when that generation or a
+                   // later one takes over, and at once for a pool that is new
+  keep_pool,       // pool: what the last configure_pool said does not come into force
+  unlisten,        // pool; text as in `listen`: that listener's backlog is accepted, then it closes
+  remove_pool,     // pool: its listeners close likewise, its connections when they are idle
+  pool_ended,      // pool that was removed: its workers are gone, what still waits is refused
   // gateway to master
   gateway_ready,    // the listeners are watched, messages are read
   worker_violated,  // worker; text: why. Kill it

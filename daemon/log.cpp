@@ -17,6 +17,8 @@
 namespace pycgid {
 namespace {
 
+constexpr std::string_view kStandardError = "stderr";
+
 // Each process writes its log from one thread; the identity changes once, after fork.
 struct LogState {
   std::string identity = "pycgid";
@@ -151,6 +153,20 @@ void set_log_fd(int fd) {
 
 void set_log_syslog(int facility) {
   state().syslog.emplace(facility);
+}
+
+bool names_file(std::string_view where) {
+  return !where.empty() && where != kStandardError && !is_syslog(where);
+}
+
+bool direct_log(std::string_view where) {
+  if (where == kStandardError) {
+    set_log_fd(STDERR_FILENO);
+    return true;
+  }
+  const auto facility = syslog_facility(where);
+  if (facility) set_log_syslog(*facility);
+  return facility.has_value();
 }
 
 int log_fd() {

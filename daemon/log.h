@@ -20,6 +20,11 @@ void set_log_level(LogLevel level);
 void set_log_fd(int fd);
 // Lines go to the system's log from now on, with a facility of <syslog.h>.
 void set_log_syslog(int facility);
+// Whether option "log", "access-log" or "slow-log" names a file: not standard error, the system's
+// log, or nothing.
+bool names_file(std::string_view where);
+// Lines go to what option "log" names from now on. False, and nothing changes, when that is a file.
+bool direct_log(std::string_view where);
 // What lines are written to, for the one who closes all other descriptors.
 int log_fd();
 bool log_enabled(LogLevel level);

@@ -69,6 +69,9 @@ class Decoder {
  public:
   explicit Decoder(const Limits& limits) : limits_(limits) {}
 
+  // For requests that begin from now on.
+  void set_limits(const Limits& limits) { limits_ = limits; }
+
   // Consumes from the front of `input` and returns one event. Any cut of the input into calls gives
   // the same events (body and data slices may be cut differently). After `need_more` the input is
   // empty; after `error` every further call returns the same error.

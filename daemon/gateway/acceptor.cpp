@@ -40,35 +40,40 @@ void Acceptor::pause() {
 
 void Acceptor::on_events(std::uint32_t) {
   for (int i = 0; i < kAcceptsPerTurn && open_; ++i) {
-    if (!accept_one()) return;
+    if (accept_one() != Accepted::one) return;
   }
 }
 
-void Acceptor::accept_backlog() {
-  while (owner_.has_room() && accept_one()) {
+bool Acceptor::accept_backlog() {
+  while (owner_.has_room()) {
+    const Accepted result = accept_one();
+    if (result != Accepted::one) return result == Accepted::nothing;
   }
+  return false;
 }
 
-bool Acceptor::accept_one() {
+Acceptor::Accepted Acceptor::accept_one() {
   sockaddr_storage peer{};
   socklen_t size = sizeof peer;
   pyhost::UniqueFd socket(::accept4(listener_.fd.get(), reinterpret_cast<sockaddr*>(&peer), &size,
                                     SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!socket) {
-    if (is_shortage(errno)) owner_.starved(errno);
-    return errno == EINTR || errno == ECONNABORTED;
+    if (errno == EINTR || errno == ECONNABORTED) return Accepted::one;
+    if (!is_shortage(errno)) return Accepted::nothing;
+    owner_.starved(errno);
+    return Accepted::short_of_something;
   }
   if (!peers_.allows(peer)) {
     log_notice("refused a connection from " + peer_name(peer) + " on " + listener_.text +
                " (option \"allow-peer\" or FCGI_WEB_SERVER_ADDRS)");
-    return true;
+    return Accepted::one;
   }
   if (peer.ss_family != AF_UNIX) {
     const int on = 1;
     ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   }
   owner_.accepted(listener_, std::move(socket), peer_name(peer));
-  return true;
+  return Accepted::one;
 }
 
 }  // namespace pycgid

@@ -31,19 +31,23 @@ class Acceptor final : public Watched {
   void open();
   // Stops watching; connections wait in the kernel's backlog.
   void pause();
-  // Accepts everything that waits in the backlog.
-  void accept_backlog();
+  // Accepts everything that waits in the backlog. False: there was no room for all of it.
+  bool accept_backlog();
+  // It is to be destroyed when its backlog is accepted.
+  void close_when_drained() { closing_ = true; }
+  bool closing() const { return closing_; }
 
  private:
   void on_events(std::uint32_t events) override;
-  // False when there is nothing more to accept for now.
-  bool accept_one();
+  enum class Accepted { one, nothing, short_of_something };
+  Accepted accept_one();
 
   ListeningSocket listener_;
   Poller& poller_;
   const PeerFilter& peers_;
   AcceptorOwner& owner_;
   bool open_ = false;
+  bool closing_ = false;
 };
 
 }  // namespace pycgid

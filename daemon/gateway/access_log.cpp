@@ -43,8 +43,14 @@ AccessRecord::Received wall_time(Clock::time_point at, const AccessRecord::Recei
 }  // namespace
 
 AccessLog::AccessLog(const PoolSettings& pool) : pool_(pool) {
-  format_.compile(pool.access_format);  // the option table has tried it
-  if (const auto facility = syslog_facility(pool.access_log)) syslog_.emplace(*facility);
+  reconfigure();
+}
+
+void AccessLog::reconfigure() {
+  format_ = AccessFormat();
+  format_.compile(pool_.access_format);  // the option table has tried it
+  syslog_.reset();
+  if (const auto facility = syslog_facility(pool_.access_log)) syslog_.emplace(*facility);
 }
 
 void AccessLog::open(pyhost::UniqueFd fd) {
@@ -55,6 +61,7 @@ void AccessLog::open(pyhost::UniqueFd fd) {
 }
 
 void AccessLog::add(AccessRecord& record) {
+  if (!is_on()) return;
   record.pool = pool_.name;
   record.received = last_received_ = wall_time(record.began, last_received_);
   format_.append(buffer_, record);

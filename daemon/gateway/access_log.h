@@ -19,10 +19,13 @@ namespace pycgid {
 
 class AccessLog {
  public:
-  // `pool` has option "access-log" and outlives the log. Unless they go to the system's log, lines
-  // are lost until open().
+  // `pool` outlives the log. Unless they go to the system's log, lines are lost until open().
   explicit AccessLog(const PoolSettings& pool);
 
+  // Option "access-log" is not off.
+  bool is_on() const { return !pool_.access_log.empty(); }
+  // The options have changed; flush() came before that.
+  void reconfigure();
   // They go there from now on.
   void open(pyhost::UniqueFd fd);
 

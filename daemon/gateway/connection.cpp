@@ -27,9 +27,13 @@ Connection::Connection(const ExchangeContext& context, ConnectionOwner& owner,
       socket_(std::move(socket)),
       peer_(std::move(peer)),
       last_read_(context.loop.now()),
-      last_sent_(context.loop.now()) {}
+      last_sent_(context.loop.now()) {
+  ++context_.dispatcher.stats().open_connections;
+}
 
-Connection::~Connection() = default;
+Connection::~Connection() {
+  --context_.dispatcher.stats().open_connections;
+}
 
 void Connection::start() {
   update_deadline();
@@ -137,8 +141,12 @@ void Connection::drain_and_close() {
   update_deadline();
 }
 
+bool Connection::finishing() const {
+  return owner_.finishing() || context_.dispatcher.is_leaving();
+}
+
 void Connection::close_if_idle() {
-  if (dead_ || lingering_ || !owner_.finishing() || !exchanges_.empty() || pending() > 0) return;
+  if (dead_ || lingering_ || !finishing() || !exchanges_.empty() || pending() > 0) return;
   if (had_request_)
     close_when_sent(true);
   else
@@ -179,7 +187,7 @@ Exchange& Connection::add_exchange(std::uint16_t fcgi_id, Exchange::Role role) {
 }
 
 void Connection::note_ended(Exchange& exchange) {
-  if (context_.access_log == nullptr) return;
+  if (!context_.logs_access()) return;
   unsent_records_.add(exchange.access_record(), output_.total_sent() + output_.pending());
 }
 
@@ -232,7 +240,7 @@ Clock::time_point Connection::next_deadline() const {
   const auto idle = std::max(last_read_, last_sent_);
   if (had_request_) return idle + context_.pool.keep_timeout;
   const auto patience = context_.pool.params_timeout;
-  return idle + (owner_.finishing() ? std::min(patience, kFirstRequestWhenFinishing) : patience);
+  return idle + (finishing() ? std::min(patience, kFirstRequestWhenFinishing) : patience);
 }
 
 // A timer that fires early costs one look; moving it at each read would cost more.

@@ -60,11 +60,12 @@ class Connection : public Watched,
   void watch();
   // Sends what is pending; called once after flush_later.
   void flush();
-  // The gateway is finishing: closes when idle. One that has just been accepted has its request on
-  // the way, and a moment to send it.
+  // The gateway, or the pool, is finishing: closes when idle. One that has just been accepted has
+  // its request on the way, and a moment to send it.
   void close_if_idle();
 
   bool dead() const { return dead_; }
+  const Dispatcher& dispatcher() const { return context_.dispatcher; }
   Clock::time_point last_read() const { return last_read_; }
   std::uint64_t pending() const override { return output_.pending(); }
 
@@ -105,6 +106,7 @@ class Connection : public Watched,
   void note_ended(Exchange& exchange);
   void on_eof(bool whole_connection);
   void on_sent_all();
+  bool finishing() const;
   void drain_and_close();
   void close();
   void update_events();

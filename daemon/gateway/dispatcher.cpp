@@ -49,6 +49,16 @@ void Dispatcher::refuse_all() {
   refusing_ = true;
 }
 
+void Dispatcher::end() {
+  refusing_ = true;
+  while (!queue_.empty()) {
+    Exchange& exchange = queue_.front();
+    queue_.pop_front();
+    --waiting_;
+    exchange.not_served();
+  }
+}
+
 // What was handed ahead waits as well, and a request for which a thread is idle does not.
 bool Dispatcher::full() const {
   std::size_t ahead = 0;
@@ -76,14 +86,13 @@ void Dispatcher::requeue(const std::vector<Exchange*>& taken_back) {
 
 // --- workers ------------------------------------------------------------------------------------
 
-void Dispatcher::add_worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel) {
+void Dispatcher::add_worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel,
+                            const PoolSettings& started_with) {
   workers_.push_back(
-      std::make_unique<Worker>(std::move(info), std::move(channel), pool_, loop_, *this));
+      std::make_unique<Worker>(std::move(info), std::move(channel), started_with, loop_, *this));
 }
 
-void Dispatcher::warm_up(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel,
-                         const ExchangeContext& context) {
-  add_worker(std::move(info), std::move(channel));
+void Dispatcher::warm_up(const ExchangeContext& context) {
   workers_.back()->set_open(false);
   warm_ups_.push_back(std::make_unique<WarmUp>(context, *workers_.back()));
 }

@@ -48,6 +48,11 @@ class Dispatcher final : public WorkerOwner {
   // The pool does not start: nothing is taken until the next take_over.
   void refuse_all();
   bool is_refusing() const { return refusing_; }
+  // The pool is removed: connections close when they are idle.
+  void leave() { leaving_ = true; }
+  bool is_leaving() const { return leaving_; }
+  // Its workers are gone: what waits is answered 503, and nothing more is taken.
+  void end();
 
   // --- figures ----------------------------------------------------------------------------------
   PoolStats& stats() { return stats_; }
@@ -57,10 +62,11 @@ class Dispatcher final : public WorkerOwner {
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
 
   // --- workers --------------------------------------------------------------------------------
-  void add_worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel);
-  // Likewise, but it serves only once it has answered the requests of option "warmup".
-  void warm_up(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel,
-               const ExchangeContext& context);
+  // `started_with` may not be in force yet.
+  void add_worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel,
+                  const PoolSettings& started_with);
+  // The one that came last serves only once it has answered the requests of option "warmup".
+  void warm_up(const ExchangeContext& context);
   void worker_exited(std::uint32_t id);
   // Requests go to workers of this generation only; older ones end when they are idle.
   void take_over(std::uint32_t generation);
@@ -99,6 +105,7 @@ class Dispatcher final : public WorkerOwner {
   std::vector<std::unique_ptr<WarmUp>> warm_ups_;  // of some of these workers
   std::uint32_t generation_ = 0;
   bool refusing_ = false;
+  bool leaving_ = false;
   PoolStats stats_;
   bool queueing_ = false;  // at the end of the last turn
   Clock::time_point stale_checked_{};

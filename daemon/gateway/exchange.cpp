@@ -1,5 +1,6 @@
 #include "daemon/gateway/exchange.h"
 
+#include "daemon/gateway/access_log.h"
 #include "daemon/gateway/debug_params.h"
 #include "daemon/gateway/dispatcher.h"
 #include "daemon/gateway/own_pages.h"
@@ -24,6 +25,10 @@ std::string quoted_uri(const CgiRequest& request) {
 }
 
 }  // namespace
+
+bool ExchangeContext::logs_access() const {
+  return access_log != nullptr && access_log->is_on();
+}
 
 Exchange::Exchange(const ExchangeContext& context, ExchangeOwner& owner, std::uint16_t fcgi_id,
                    Role role)
@@ -217,7 +222,7 @@ void Exchange::answer_whole(int status, std::string answer) {
   owner_.target(*this).send(answer);
   own_status_ = status;
   complete_ = true;
-  if (context_.access_log != nullptr) own_answer_ = std::move(answer);
+  if (context_.logs_access()) own_answer_ = std::move(answer);
   owner_.complete(*this);
 }
 
@@ -305,6 +310,12 @@ void Exchange::was_slow() {
 void Exchange::timed_out() {
   stats().count(Failure::request_timeout);
   answer_error(504, 0);
+}
+
+void Exchange::not_served() {
+  dispatched_ = false;
+  stats().count(Failure::not_started);
+  refuse(503, "the pool was removed, and its workers have ended");
 }
 
 bool Exchange::take_thread() {

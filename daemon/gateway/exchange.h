@@ -38,13 +38,16 @@ class ExchangeOwner {
   ~ExchangeOwner() = default;
 };
 
-// What all exchanges of a pool share.
+// What all exchanges of a pool share. The settings are those in force: they may change from one
+// turn to the next.
 struct ExchangeContext {
   EventLoop& loop;
   Dispatcher& dispatcher;
   const PoolSettings& pool;
   const Settings& settings;
-  AccessLog* access_log = nullptr;  // null: off
+  AccessLog* access_log = nullptr;  // null: none, whatever the options say
+
+  bool logs_access() const;
 };
 
 class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
@@ -93,6 +96,8 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   void taken_back();
   // The worker is gone. True: it was answered (502 or a cut; the exchange is gone).
   void worker_lost(std::string_view worker_name);
+  // It has left the queue, and nobody will take it: answers 503. The exchange is gone.
+  void not_served();
   // It runs for too long: answers 504, or cuts its answer. The exchange is gone.
   void timed_out();
   // It runs longer than option "slow-request".

@@ -33,6 +33,7 @@ FcgiConnection::FcgiConnection(const ExchangeContext& context, ConnectionOwner& 
       decoder_(limits_of(context.pool)) {}
 
 void FcgiConnection::on_bytes(std::string_view bytes) {
+  decoder_.set_limits(limits_of(context().pool));
   while (!dead()) {
     const fcgi::Event event = decoder_.next(bytes);
     if (event.type == fcgi::EventType::need_more) return;

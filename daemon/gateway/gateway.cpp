@@ -1,6 +1,5 @@
 #include "daemon/gateway/gateway.h"
 
-#include "daemon/address.h"
 #include "daemon/gateway/acceptor.h"
 #include "daemon/gateway/connection.h"
 #include "daemon/gateway/event_loop.h"
@@ -8,6 +7,7 @@
 #include "daemon/gateway/peer_filter.h"
 #include "daemon/gateway/pools.h"
 #include "daemon/gateway/scgi_connection.h"
+#include "daemon/handover.h"
 #include "daemon/log.h"
 
 #include <algorithm>
@@ -65,6 +65,10 @@ class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnW
   void on_message(Message& message);
   void open_error_log(pyhost::UniqueFd fd);
   void add_listener(Message& message);
+  void configure(Message& message);
+  void unlisten(const Message& message);
+  void remove_pool(const Message& message);
+  void close_drained();
   void take_over(const Message& message);
   void refuse(const Message& message);
   void listen(ListeningSocket listener);
@@ -78,7 +82,7 @@ class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnW
   void flush_connections();
   void bury_connections();
 
-  const Settings& settings_;
+  Settings settings_;  // what is global
   Link link_;
   pyhost::UniqueFd error_log_;  // since it was opened anew
   EventLoop loop_;
@@ -100,8 +104,10 @@ Gateway::Gateway(const Settings& settings, const std::vector<ServedPool>& pools,
     : settings_(settings),
       link_(std::move(link)),
       peers_(peer_filter(settings)),
-      pools_(loop_, settings, [this](const Message& message) { link_.send(message); }) {
+      pools_(loop_, settings_, [this](const Message& message) { link_.send(message); }) {
   for (const ServedPool& pool : pools) pools_.add(pool.id, pool.settings);
+  // Inherited, and to be closed when the log goes to another file.
+  if (names_file(settings.log)) error_log_.reset(log_fd());
   for (ListeningSocket& listener : listeners) listen(std::move(listener));
 }
 
@@ -143,6 +149,12 @@ void Gateway::on_message(Message& message) {
       return add_listener(message);
     case MessageType::refuse:
       return refuse(message);
+    case MessageType::configure:
+      return configure(message);
+    case MessageType::unlisten:
+      return unlisten(message);
+    case MessageType::remove_pool:
+      return remove_pool(message);
     case MessageType::finish:
       return finish();
     case MessageType::log_reopened:
@@ -158,18 +170,68 @@ void Gateway::open_error_log(pyhost::UniqueFd fd) {
   error_log_ = std::move(fd);
 }
 
+void Gateway::configure(Message& message) {
+  if (message.fds.empty() || !read_global_settings(message.fds.front(), settings_)) return;
+  peers_ = peer_filter(settings_);
+  set_log_level(settings_.log_level);
+  if (message.fds.size() > 1) {
+    open_error_log(std::move(message.fds[1]));
+  } else {
+    direct_log(settings_.log);
+    error_log_.reset();
+  }
+  resume_accepting();
+}
+
 void Gateway::add_listener(Message& message) {
   if (message.fds.empty()) return;
-  const std::size_t blank = std::min(message.text.find(' '), message.text.size() - 1);
-  const bool is_scgi = message.text.substr(0, blank) == option_name(Protocol::scgi);
+  auto [protocol, text] = parse_listener_name(message.text);
   listen({.fd = std::move(message.fds.front()),
-          .protocol = is_scgi ? Protocol::scgi : Protocol::fastcgi,
+          .protocol = protocol,
           .pool = message.pool,
-          .text = message.text.substr(blank + 1)});
+          .text = std::move(text)});
   if (!paused_) resume_accepting();
 }
 
+void Gateway::unlisten(const Message& message) {
+  for (const auto& acceptor : acceptors_) {
+    const ListeningSocket& listener = acceptor->listener();
+    if (listener.pool == message.pool && !acceptor->closing() &&
+        listener_name(listener.protocol, listener.text) == message.text) {
+      acceptor->close_when_drained();
+    }
+  }
+  close_drained();
+}
+
+// One that never came to serve answers 503 to those who have waited for that.
+void Gateway::remove_pool(const Message& message) {
+  Pool* pool = pools_.find(message.pool);
+  if (pool == nullptr) return;
+  if (!std::exchange(pool->opened, true)) pool->dispatcher.refuse_all();
+  for (const auto& acceptor : acceptors_) {
+    if (acceptor->listener().pool == message.pool) acceptor->close_when_drained();
+  }
+  close_drained();
+  pool->dispatcher.leave();
+  for (Connection& connection : connections_) {
+    if (&connection.dispatcher() == &pool->dispatcher) connection.close_if_idle();
+  }
+}
+
+// What has been connected before is still served; without room for it, when there is some.
+void Gateway::close_drained() {
+  std::erase_if(acceptors_, [this](const auto& acceptor) {
+    if (!acceptor->closing() || !acceptor->accept_backlog()) return false;
+    if (Pool* pool = pools_.find(acceptor->listener().pool)) --pool->listeners;
+    return true;
+  });
+}
+
 void Gateway::listen(ListeningSocket listener) {
+  Pool* pool = pools_.find(listener.pool);
+  if (pool == nullptr) return;
+  ++pool->listeners;
   acceptors_.push_back(
       std::make_unique<Acceptor>(std::move(listener), loop_.poller(), peers_, *this));
 }
@@ -179,7 +241,7 @@ void Gateway::listen(ListeningSocket listener) {
 void Gateway::take_over(const Message& message) {
   Pool* pool = pools_.find(message.pool);
   if (pool == nullptr) return;
-  pool->dispatcher.take_over(message.generation);
+  pool->take_over(message.generation);
   open_listeners(*pool);
 }
 
@@ -242,6 +304,8 @@ void Gateway::pause_accepting() {
 void Gateway::resume_accepting() {
   if (finishing_ || !has_room()) return;
   paused_ = false;
+  close_drained();
+  if (paused_) return;
   for (const auto& acceptor : acceptors_) {
     if (is_open(*acceptor)) acceptor->open();
   }
@@ -281,6 +345,7 @@ bool Gateway::run_turn() {
   busy |= !to_flush_.empty();
   flush_connections();
   bury_connections();
+  pools_.bury();
   pools_.flush_access_logs();
   finish_if_done();
   return busy;

@@ -1,4 +1,8 @@
-// One pool, as the gateway runs it: its queue and workers, and its logs. The gateway's thread only.
+// One pool, as the gateway runs it: its settings, its queue and workers, and its logs. The
+// gateway's thread only.
+//
+// Settings change in place, when the generation of workers that was started with them takes over:
+// all who look at them see the new ones from then on, and connections, queue and counters stay.
 #pragma once
 
 #include "daemon/gateway/access_log.h"
@@ -7,25 +11,56 @@
 #include "daemon/gateway/exchange.h"
 #include "daemon/gateway/slow_log.h"
 #include "daemon/settings.h"
+#include "pyhost/unique_fd.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace pycgid {
 
-struct Pool {
-  Pool(EventLoop& loop, const Settings& settings, const PoolSettings& pool_settings,
-       Dispatcher::TellMaster tell_master)
-      : dispatcher(loop, pool_settings, std::move(tell_master)),
-        access_log(pool_settings.access_log.empty() ? nullptr
-                                                    : std::make_unique<AccessLog>(pool_settings)),
-        context{loop, dispatcher, pool_settings, settings, access_log.get()} {}
+// Settings of a generation that may take over.
+struct NextSettings {
+  std::uint32_t generation = 0;
+  PoolSettings settings{};
+  pyhost::UniqueFd access_log{};  // empty: off, or no file
+  pyhost::UniqueFd slow_log{};    // likewise
+};
 
+class Pool {
+ public:
+  Pool(EventLoop& loop, const Settings& global, PoolSettings settings,
+       Dispatcher::TellMaster tell_master)
+      : settings_(std::move(settings)),
+        dispatcher(loop, settings_, std::move(tell_master)),
+        access_log(settings_),
+        context{loop, dispatcher, settings_, global, &access_log} {}
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  // What a worker of this generation was started with.
+  const PoolSettings& settings_of(std::uint32_t generation) const {
+    return next_ && generation >= next_->generation ? next_->settings : settings_;
+  }
+  void expect(NextSettings next) { next_ = std::move(next); }
+  void keep() { next_.reset(); }
+  void adopt_next();
+  // Requests go to this generation, or to a later one.
+  void take_over(std::uint32_t generation);
+
+ private:
+  PoolSettings settings_;
+  std::optional<NextSettings> next_;
+
+ public:
   Dispatcher dispatcher;
-  std::unique_ptr<AccessLog> access_log;  // null: off
-  SlowLog slow_log;
+  AccessLog access_log;
+  std::shared_ptr<SlowLog> slow_log = std::make_shared<SlowLog>();
   ExchangeContext context;
-  bool opened = false;  // its listeners are watched
+  std::size_t listeners = 0;
+  bool opened = false;  // they are watched
 };
 
 }  // namespace pycgid

@@ -53,6 +53,7 @@ struct PoolStats {
   std::chrono::system_clock::time_point start = std::chrono::system_clock::now();
   Clock::time_point started = Clock::now();
   std::uint64_t connections = 0;
+  std::size_t open_connections = 0;
   std::uint64_t requests = 0;  // that were complete enough for the application
   std::size_t max_queue = 0;
   std::size_t max_active = 0;

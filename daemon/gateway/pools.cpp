@@ -1,17 +1,19 @@
 #include "daemon/gateway/pools.h"
 
+#include "daemon/handover.h"
+#include "daemon/log.h"
+
 #include <algorithm>
 #include <string>
 #include <system_error>
 #include <utility>
 
 namespace pycgid {
-
 Pools::Pools(EventLoop& loop, const Settings& global, Dispatcher::TellMaster tell_master)
     : loop_(loop), global_(global), tell_master_(std::move(tell_master)) {}
 
-void Pools::add(std::uint32_t id, const PoolSettings& settings) {
-  pools_.emplace(id, std::make_unique<Pool>(loop_, global_, settings, tell_master_));
+void Pools::add(std::uint32_t id, PoolSettings settings) {
+  pools_.emplace(id, std::make_unique<Pool>(loop_, global_, std::move(settings), tell_master_));
 }
 
 Pool* Pools::find(std::uint32_t id) const {
@@ -41,6 +43,15 @@ bool Pools::on_message(Message& message) {
     case MessageType::slow_log:
       open_slow_log(message);
       return true;
+    case MessageType::configure_pool:
+      configure(message);
+      return true;
+    case MessageType::keep_pool:
+      if (Pool* pool = find(message.pool)) pool->keep();
+      return true;
+    case MessageType::pool_ended:
+      if (Pool* pool = find(message.pool)) pool->dispatcher.end();
+      return true;
     default:
       return false;
   }
@@ -49,7 +60,7 @@ bool Pools::on_message(Message& message) {
 void Pools::add_output(Message& message) {
   Pool* pool = find(message.pool);
   if (pool == nullptr) return;
-  const PoolSettings& settings = pool->context.pool;
+  const PoolSettings& settings = pool->settings_of(message.generation);
   WorkerInfo info{.id = message.worker,
                   .pool = message.pool,
                   .generation = message.generation,
@@ -81,11 +92,9 @@ void Pools::add_worker(Message& message) {
                          .worker = message.worker,
                          .text = "its channel can't be opened: " + error.message()});
   }
-  if (pool->context.pool.warmup.empty()) {
-    pool->dispatcher.add_worker(std::move(info->second), std::move(channel));
-  } else {
-    pool->dispatcher.warm_up(std::move(info->second), std::move(channel), pool->context);
-  }
+  const PoolSettings& settings = pool->settings_of(info->second.generation);
+  pool->dispatcher.add_worker(std::move(info->second), std::move(channel), settings);
+  if (!settings.warmup.empty()) pool->dispatcher.warm_up(pool->context);
   starting_.erase(info);
 }
 
@@ -104,15 +113,45 @@ void Pools::retire(std::uint32_t worker) {
 
 void Pools::open_access_log(Message& message) {
   Pool* pool = find(message.pool);
-  if (pool == nullptr || pool->access_log == nullptr || message.fds.empty()) return;
-  pool->access_log->open(std::move(message.fds.front()));
+  if (pool != nullptr && !message.fds.empty()) {
+    pool->access_log.open(std::move(message.fds.front()));
+  }
 }
 
 void Pools::open_slow_log(Message& message) {
   Pool* pool = find(message.pool);
   if (pool != nullptr && !message.fds.empty()) {
-    pool->slow_log.open(std::move(message.fds.front()));
+    pool->slow_log->open(std::move(message.fds.front()));
   }
+}
+
+void Pools::configure(Message& message) {
+  NextSettings next{.generation = message.generation};
+  if (message.fds.empty() || !read_pool_settings(message.fds.front(), next.settings)) return;
+  auto fd = message.fds.begin() + 1;
+  const std::string& access_log = next.settings.access_log;
+  const bool is_passed = access_log == "stderr" || names_file(access_log);
+  if (is_passed && fd != message.fds.end()) {
+    next.access_log = std::move(*fd++);
+  }
+  if (names_file(next.settings.slow_log) && fd != message.fds.end()) {
+    next.slow_log = std::move(*fd);
+  }
+  const bool is_new = find(message.pool) == nullptr;
+  if (is_new) add(message.pool, next.settings);
+  Pool& pool = *find(message.pool);
+  pool.expect(std::move(next));
+  if (is_new) pool.adopt_next();
+}
+
+void Pools::bury() {
+  std::erase_if(pools_, [](const auto& entry) {
+    Pool& pool = *entry.second;
+    if (!pool.dispatcher.is_leaving() || pool.listeners > 0) return false;
+    if (pool.dispatcher.stats().open_connections > 0) return false;
+    pool.dispatcher.retire_all();
+    return pool.dispatcher.workers().empty();
+  });
 }
 
 void Pools::retire_all() {
@@ -137,9 +176,7 @@ void Pools::woke() {
 }
 
 void Pools::flush_access_logs() {
-  for (const auto& [id, pool] : pools_) {
-    if (pool->access_log != nullptr) pool->access_log->flush();
-  }
+  for (const auto& [id, pool] : pools_) pool->access_log.flush();
 }
 
 }  // namespace pycgid

@@ -21,14 +21,17 @@ class Pools {
   // `loop` and `global` outlive the pools.
   Pools(EventLoop& loop, const Settings& global, Dispatcher::TellMaster tell_master);
 
-  void add(std::uint32_t id, const PoolSettings& settings);
+  void add(std::uint32_t id, PoolSettings settings);
   // Null when there is none: messages may be late.
   Pool* find(std::uint32_t id) const;
 
-  // False: the master's message is about something else than workers and logs of pools.
+  // False: the master's message is about something else than one pool's workers, logs
+  // and settings.
   bool on_message(Message& message);
   // Workers end when they are idle.
   void retire_all();
+  // Frees those that were removed, and have neither listeners, connections nor workers left.
+  void bury();
   // What all workers have said is logged.
   bool is_quiet() const { return outputs_.empty(); }
 
@@ -45,6 +48,7 @@ class Pools {
   void retire(std::uint32_t worker);
   void open_access_log(Message& message);
   void open_slow_log(Message& message);
+  void configure(Message& message);
 
   EventLoop& loop_;
   const Settings& global_;

@@ -1,8 +1,6 @@
 // The requests of option "warmup", see warmup.h.
 #include "daemon/gateway/warmup.h"
 
-#include "daemon/gateway/worker.h"
-
 #include <array>
 #include <charconv>
 #include <utility>

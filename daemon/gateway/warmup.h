@@ -4,6 +4,7 @@
 #pragma once
 
 #include "daemon/gateway/exchange.h"
+#include "daemon/gateway/worker.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -15,8 +16,11 @@ namespace pycgid {
 
 class WarmUp final : private ExchangeOwner, private ReplyTarget {
  public:
-  // What the context refers to and `worker` outlive the warm-up.
-  WarmUp(const ExchangeContext& context, Worker& worker) : context_(context), worker_(worker) {}
+  // What the context refers to and `worker` outlive the warm-up. The options are the worker's own,
+  // which may not be in force yet.
+  WarmUp(const ExchangeContext& context, Worker& worker)
+      : context_{context.loop, context.dispatcher, worker.pool(), context.settings},
+        worker_(worker) {}
 
   Worker& worker() const { return worker_; }
   // Goes on as far as it can without waiting; to be called in every turn until it is over.

@@ -32,7 +32,7 @@ Worker::Worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel,
       loop_(loop),
       owner_(owner),
       slots_(channel_->slots()),
-      deadlines_(pool, channel_->slots(), loop, *this),
+      deadlines_(pool_, channel_->slots(), loop, *this),
       hang_up_(*this) {
   // Slots are used from the front, so that few pages of the shared memory are ever touched.
   for (std::uint32_t slot = channel_->slots(); slot > 0; --slot) free_.push_back(slot - 1);

@@ -52,7 +52,8 @@ std::uint64_t requests_until_worn(const PoolSettings& pool);
 
 class Worker final : private DeadlineOwner {
  public:
-  // `pool` and what comes after it outlive the worker.
+  // `pool` is copied: the worker was started with it, whatever comes into force later. What comes
+  // after it outlives the worker.
   Worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel, const PoolSettings& pool,
          EventLoop& loop, WorkerOwner& owner);
   ~Worker();
@@ -60,6 +61,7 @@ class Worker final : private DeadlineOwner {
   Worker& operator=(const Worker&) = delete;
 
   const WorkerInfo& info() const { return info_; }
+  const PoolSettings& pool() const { return pool_; }
   pyhost::GatewayEnd& channel() { return *channel_; }
 
   // Threads without a request.
@@ -149,7 +151,7 @@ class Worker final : private DeadlineOwner {
 
   WorkerInfo info_;
   std::unique_ptr<pyhost::GatewayEnd> channel_;
-  const PoolSettings& pool_;
+  const PoolSettings pool_;
   EventLoop& loop_;
   WorkerOwner& owner_;
   std::vector<Slot> slots_;

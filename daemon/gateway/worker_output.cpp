@@ -32,8 +32,9 @@ LogLevel level_of(char letter) {
 
 }  // namespace
 
-WorkerOutput::WorkerOutput(std::string name, pyhost::UniqueFd pipe, const SlowLog& slow_log)
-    : name_(std::move(name)), pipe_(std::move(pipe)), slow_log_(slow_log) {
+WorkerOutput::WorkerOutput(std::string name, pyhost::UniqueFd pipe,
+                           std::shared_ptr<const SlowLog> slow_log)
+    : name_(std::move(name)), pipe_(std::move(pipe)), slow_log_(std::move(slow_log)) {
   ::fcntl(pipe_.get(), F_SETFL, O_NONBLOCK);
 }
 
@@ -85,7 +86,7 @@ void WorkerOutput::log_one(std::string_view line) const {
   std::string text;
   if (!request_id.empty()) text.append("[").append(request_id).append("] ");
   text.append(line.substr(text_at + 1));
-  if (line[1] == kSlow) return slow_log_.add(name_, text);
+  if (line[1] == kSlow) return slow_log_->add(name_, text);
   log_line(level_of(line[1]), name_, text);
 }
 

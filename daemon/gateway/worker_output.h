@@ -7,6 +7,7 @@
 #include "daemon/settings.h"
 #include "pyhost/unique_fd.h"
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -14,9 +15,9 @@ namespace pycgid {
 
 class WorkerOutput {
  public:
-  // `name` is "blog/2[4711]"; `pipe` is the reading end; `slow_log`, for lines of the level for it,
-  // outlives the output.
-  WorkerOutput(std::string name, pyhost::UniqueFd pipe, const SlowLog& slow_log);
+  // `name` is "blog/2[4711]"; `pipe` is the reading end; `slow_log` is for lines of the level for
+  // it.
+  WorkerOutput(std::string name, pyhost::UniqueFd pipe, std::shared_ptr<const SlowLog> slow_log);
 
   int fd() const { return pipe_.get(); }
   // Logs what is there. False at the end of the output.
@@ -33,7 +34,7 @@ class WorkerOutput {
 
   std::string name_;
   pyhost::UniqueFd pipe_;
-  const SlowLog& slow_log_;
+  std::shared_ptr<const SlowLog> slow_log_;  // a child of the worker may outlive the pool
   std::string partial_;
 };
 

@@ -86,7 +86,7 @@ struct Fixture {
                            .name = "test/" + std::to_string(id),
                            .threads = threads_,
                            .max_requests = max_requests},
-                          std::move(workers.back()->ends.gateway));
+                          std::move(workers.back()->ends.gateway), pool);
     dispatcher.take_over(1);
     return *workers.back();
   }
@@ -94,11 +94,12 @@ struct Fixture {
   PlayedWorker& warm_up() {
     workers.push_back(std::make_unique<PlayedWorker>());
     dispatcher.take_over(1);
-    dispatcher.warm_up({.id = static_cast<std::uint32_t>(workers.size()),
-                        .generation = 1,
-                        .name = "test/w",
-                        .threads = threads_},
-                       std::move(workers.back()->ends.gateway), {loop, dispatcher, pool, settings});
+    dispatcher.add_worker({.id = static_cast<std::uint32_t>(workers.size()),
+                           .generation = 1,
+                           .name = "test/w",
+                           .threads = threads_},
+                          std::move(workers.back()->ends.gateway), pool);
+    dispatcher.warm_up({loop, dispatcher, pool, settings});
     dispatcher.run_turn();
     return *workers.back();
   }
