@@ -3,7 +3,7 @@
 
 #include "daemon/log.h"
 #include "daemon/master/exit_text.h"
-#include "daemon/master/master.h"
+#include "daemon/master/reconfiguration.h"
 #include "daemon/master/unix_socket.h"
 #include "daemon/master/worker_process.h"
 #include "daemon/startup_error.h"

@@ -23,7 +23,7 @@ struct ConfigSource {
   Configuration given{};  // on the command line; global options go before those of the file
 };
 
-// What is in force. Throws StartupError.
+// What is to be in force. Throws StartupError.
 Configuration load_configuration(const ConfigSource& source);
 
 }  // namespace pycgid

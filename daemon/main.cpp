@@ -9,6 +9,7 @@
 #include "daemon/master/log_files.h"
 #include "daemon/master/master.h"
 #include "daemon/master/process_title.h"
+#include "daemon/master/reconfiguration.h"
 #include "daemon/startup_error.h"
 
 #include <exception>
@@ -19,27 +20,22 @@
 namespace pycgid {
 namespace {
 
-void serve(const Settings& settings, const ProcessTitle& title) {
-  LogFiles logs(settings);
+void serve(const ConfigSource& source, const ProcessTitle& title) {
+  LoadedConfiguration configuration = load(source);
+  LogFiles logs(configuration.settings);
   logs.open();
-  set_log_level(settings.log_level);
+  set_log_level(configuration.settings.log_level);
   set_log_identity("master");
-  Master master(settings, logs, title);
+  Master master(source, configuration, logs, title);
   title.set("pycgid: master");
   master.run();
 }
 
-Settings settings_of(const Configuration& configuration) {
-  Settings settings = make_settings(configuration);
-  settings.libexec_dir = find_libexec_dir();
-  return settings;
-}
-
 void check(const CommandLine& command) {
-  const Configuration configuration = load_configuration(command.source);
+  const auto [written, settings] = load(command.source);
   const bool show = command.action == CommandLine::Action::check_and_show;
-  check_settings(settings_of(configuration), show ? "# " : "");
-  if (show) std::cout << configuration_text(configuration.global, configuration.pools);
+  check_settings(settings, show ? "# " : "");
+  if (show) std::cout << configuration_text(written.global, written.pools);
 }
 
 void act(const CommandLine& command, const ProcessTitle& title) {
@@ -55,7 +51,7 @@ void act(const CommandLine& command, const ProcessTitle& title) {
       check(command);
       break;
     case CommandLine::Action::run:
-      serve(settings_of(load_configuration(command.source)), title);
+      serve(command.source, title);
       break;
   }
 }

@@ -1,12 +1,14 @@
 // The listening sockets, see bound_socket.h.
 #include "daemon/master/bound_socket.h"
 
+#include "daemon/address.h"
 #include "daemon/log.h"
 #include "daemon/master/bind_error.h"
 #include "daemon/master/unix_socket.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <fstream>
@@ -110,6 +112,32 @@ pyhost::UniqueFd listen_on(const Address& address, const PoolSettings& pool, int
   return listen_unix_path(address, pool, backlog);
 }
 
+bool is_at(const BoundSocket& socket, const Address& address) {
+  return socket_key(socket.address()) == socket_key(address);
+}
+
+}  // namespace
+
+BoundSocket::BoundSocket(pyhost::UniqueFd fd, const Address& address)
+    : fd_(std::move(fd)), address_(address) {
+  struct stat status {};
+  if (address.kind != Address::Kind::unix_path) return;
+  if (::lstat(address.path.c_str(), &status) != 0) return;
+  device_ = status.st_dev;
+  inode_ = status.st_ino;
+}
+
+BoundSocket::~BoundSocket() {
+  if (!fd_ || inode_ == 0) return;
+  struct stat status {};
+  if (::lstat(address_.path.c_str(), &status) != 0) return;
+  if (status.st_dev == device_ && status.st_ino == inode_) ::unlink(address_.path.c_str());
+}
+
+void BoundSocket::set_backlog(int backlog) const {
+  ::listen(fd_.get(), backlog);
+}
+
 // spawn-fcgi and mod_fcgid hand the socket over as descriptor 0.
 std::vector<Address> addresses_of(const PoolSettings& pool) {
   if (!pool.addresses.empty()) return pool.addresses;
@@ -125,30 +153,21 @@ std::vector<Address> addresses_of(const PoolSettings& pool) {
   return {address};
 }
 
-}  // namespace
-
-BoundSocket::BoundSocket(pyhost::UniqueFd fd, const Address& address, std::uint32_t pool)
-    : fd_(std::move(fd)), address_(address), pool_(pool) {
-  struct stat status {};
-  if (address.kind != Address::Kind::unix_path) return;
-  if (::lstat(address.path.c_str(), &status) != 0) return;
-  device_ = status.st_dev;
-  inode_ = status.st_ino;
-}
-
-BoundSocket::~BoundSocket() {
-  if (!fd_ || inode_ == 0) return;
-  struct stat status {};
-  if (::lstat(address_.path.c_str(), &status) != 0) return;
-  if (status.st_dev == device_ && status.st_ino == inode_) ::unlink(address_.path.c_str());
-}
-
-std::vector<BoundSocket> bind_pool(const PoolSettings& pool, std::uint32_t id, int backlog) {
-  std::vector<BoundSocket> sockets;
+std::list<BoundSocket> bind_pool(const PoolSettings& pool, const std::list<BoundSocket>& held,
+                                 int backlog) {
+  std::list<BoundSocket> sockets;
   for (const Address& address : addresses_of(pool)) {
-    sockets.emplace_back(listen_on(address, pool, backlog), address, id);
+    const auto is_held = [&](const BoundSocket& socket) { return is_at(socket, address); };
+    if (std::ranges::any_of(held, is_held)) continue;
+    sockets.emplace_back(listen_on(address, pool, backlog), address);
   }
   return sockets;
+}
+
+BoundSocket* find_socket(std::list<BoundSocket>& sockets, const Address& address) {
+  const auto found = std::ranges::find_if(
+      sockets, [&](const BoundSocket& socket) { return is_at(socket, address); });
+  return found == sockets.end() ? nullptr : &*found;
 }
 
 void note_usable_backlog(int wanted) {

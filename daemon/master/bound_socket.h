@@ -5,7 +5,7 @@
 #include "daemon/settings.h"
 #include "pyhost/unique_fd.h"
 
-#include <cstdint>
+#include <list>
 #include <string>
 #include <sys/types.h>
 #include <utility>
@@ -16,7 +16,7 @@ namespace pycgid {
 class BoundSocket {
  public:
   // Takes a socket that is listening at `address` by now.
-  BoundSocket(pyhost::UniqueFd fd, const Address& address, std::uint32_t pool);
+  BoundSocket(pyhost::UniqueFd fd, const Address& address);
   BoundSocket(BoundSocket&&) = default;
   BoundSocket(const BoundSocket&) = delete;
   BoundSocket& operator=(BoundSocket&&) = delete;
@@ -26,7 +26,10 @@ class BoundSocket {
 
   const pyhost::UniqueFd& fd() const { return fd_; }
   const Address& address() const { return address_; }
-  std::uint32_t pool() const { return pool_; }
+  // The same socket by another name or protocol.
+  void set_address(const Address& address) { address_ = address; }
+  // Another length of the kernel's queue.
+  void set_backlog(int backlog) const;
 
   // Gives the descriptor away, for good, in the gateway's process.
   pyhost::UniqueFd take_fd() { return std::move(fd_); }
@@ -34,14 +37,20 @@ class BoundSocket {
  private:
   pyhost::UniqueFd fd_;
   Address address_;
-  std::uint32_t pool_;
   dev_t device_ = 0;  // with inode_: the file that is ours to remove
   ino_t inode_ = 0;
 };
 
-// Binds all sockets of pool number `id`; without an address it takes descriptor 0 when that is a
-// listening socket (FastCGI 1.0 section 2.2). Throws StartupError.
-std::vector<BoundSocket> bind_pool(const PoolSettings& pool, std::uint32_t id, int backlog);
+// Where the pool listens; without an address, descriptor 0 when that is a listening socket (FastCGI
+// 1.0 section 2.2). Throws StartupError.
+std::vector<Address> addresses_of(const PoolSettings& pool);
+
+// Binds those that none of `held` is bound to. Throws StartupError.
+std::list<BoundSocket> bind_pool(const PoolSettings& pool, const std::list<BoundSocket>& held,
+                                 int backlog);
+
+// Null when none is bound to it, in whatever protocol.
+BoundSocket* find_socket(std::list<BoundSocket>& sockets, const Address& address);
 
 // Says so when the kernel will cut option "backlog".
 void note_usable_backlog(int wanted);

@@ -22,11 +22,11 @@ GatewayProcess::GatewayProcess(const Settings& settings, const ProcessTitle& tit
 
 namespace {
 
-std::vector<ListeningSocket> listeners_of(const std::vector<BoundSocket*>& sockets) {
+std::vector<ListeningSocket> listeners_of(const std::vector<ServedSocket>& sockets) {
   std::vector<ListeningSocket> listeners;
-  for (BoundSocket* socket : sockets) {
+  for (const auto& [pool, socket] : sockets) {
     const Address& address = socket->address();
-    listeners.push_back({socket->take_fd(), address.protocol, socket->pool(), address.text});
+    listeners.push_back({socket->take_fd(), address.protocol, pool, address.text});
   }
   return listeners;
 }
@@ -34,7 +34,7 @@ std::vector<ListeningSocket> listeners_of(const std::vector<BoundSocket*>& socke
 }  // namespace
 
 std::string GatewayProcess::start(const std::vector<ServedPool>& pools,
-                                  const std::vector<BoundSocket*>& sockets, TimePoint now) {
+                                  const std::vector<ServedSocket>& sockets, TimePoint now) {
   std::optional<std::pair<Link, Link>> ends;
   try {
     ends = Link::create();
@@ -54,7 +54,7 @@ std::string GatewayProcess::start(const std::vector<ServedPool>& pools,
   return {};
 }
 
-void GatewayProcess::become_gateway(const std::vector<BoundSocket*>& sockets, const Link& link,
+void GatewayProcess::become_gateway(const std::vector<ServedSocket>& sockets, const Link& link,
                                     pid_t master) const {
   setpgid(0, 0);
   if (!drop_privileges(credentials_)) {
@@ -64,7 +64,7 @@ void GatewayProcess::become_gateway(const std::vector<BoundSocket*>& sockets, co
   }
   if (!die_with_parent(master)) _exit(static_cast<int>(ExitStatus::ok));
   std::vector<int> kept{link.fd(), log_fd()};
-  for (const BoundSocket* socket : sockets) kept.push_back(socket->fd().get());
+  for (const ServedSocket& served : sockets) kept.push_back(served.socket->fd().get());
   close_descriptors_except(kept);
   restore_signals();
   // sendfile(2) knows no MSG_NOSIGNAL.

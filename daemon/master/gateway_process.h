@@ -10,12 +10,18 @@
 #include "daemon/settings.h"
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
 
 namespace pycgid {
+
+struct ServedSocket {
+  std::uint32_t pool = 0;  // its id
+  BoundSocket* socket = nullptr;
+};
 
 class GatewayProcess {
  public:
@@ -26,7 +32,7 @@ class GatewayProcess {
 
   // Forks it; it serves `pools` on `sockets`, which stay the master's too. Returns what went wrong,
   // "" when nothing did.
-  std::string start(const std::vector<ServedPool>& pools, const std::vector<BoundSocket*>& sockets,
+  std::string start(const std::vector<ServedPool>& pools, const std::vector<ServedSocket>& sockets,
                     TimePoint now);
 
   bool is_running() const { return pid_ > 0; }
@@ -48,7 +54,7 @@ class GatewayProcess {
 
  private:
   // The parent has the process id `master`.
-  void become_gateway(const std::vector<BoundSocket*>& sockets, const Link& link,
+  void become_gateway(const std::vector<ServedSocket>& sockets, const Link& link,
                       pid_t master) const;
 
   const Settings& settings_;

@@ -29,8 +29,7 @@ LogFiles::LogFiles(const Settings& settings) : settings_(settings) {
 }
 
 void LogFiles::add(const std::string& where, std::string_view option) {
-  const bool is_file = !where.empty() && where != kStandardError && !is_syslog(where);
-  if (!is_file || find(where) != nullptr) return;
+  if (!names_file(where) || find(where) != nullptr) return;
   files_.emplace_back(where, option);
 }
 
@@ -42,13 +41,42 @@ const LogFile* LogFiles::find(std::string_view where) const {
 void LogFiles::open() {
   for (LogFile& file : files_) file.open();
   direct_error_log();
-  if (const auto facility = syslog_facility(settings_.log)) set_log_syslog(*facility);
+}
+
+void LogFiles::add_opened(const std::string& where, std::string_view option) {
+  const std::size_t before = files_.size();
+  add(where, option);
+  if (files_.size() == before) return;
+  try {
+    files_.back().open();
+  } catch (...) {
+    files_.pop_back();
+    throw;
+  }
+}
+
+void LogFiles::prepare_error_log(const Settings& next) {
+  add_opened(next.log, "log");
+}
+
+void LogFiles::prepare(const PoolSettings& next) {
+  add_opened(next.access_log, "access-log");
+  add_opened(next.slow_log, "slow-log");
+}
+
+void LogFiles::keep_only(const std::vector<const PoolSettings*>& pools) {
+  std::erase_if(files_, [&](const LogFile& file) {
+    const auto names = [&](const PoolSettings* pool) {
+      return pool->access_log == file.path() || pool->slow_log == file.path();
+    };
+    return file.path() != settings_.log && std::ranges::none_of(pools, names);
+  });
 }
 
 void LogFiles::reopen() {
   for (LogFile& file : files_) {
     file.reopen();
-    direct_error_log();
+    write_error_log_to_file();
   }
 }
 
@@ -63,12 +91,16 @@ bool LogFiles::tend(std::chrono::steady_clock::time_point now) {
   bool replaced = false;
   for (LogFile& file : files_) {
     replaced |= file.tend(settings_.rotate_size);
-    direct_error_log();
+    write_error_log_to_file();
   }
   return replaced;
 }
 
 void LogFiles::direct_error_log() const {
+  if (!direct_log(settings_.log)) write_error_log_to_file();
+}
+
+void LogFiles::write_error_log_to_file() const {
   if (const LogFile* file = find(settings_.log)) set_log_fd(file->fd());
 }
 

@@ -16,10 +16,20 @@ namespace pycgid {
 
 class LogFiles {
  public:
+  // `settings` outlive the logs and may change.
   explicit LogFiles(const Settings& settings);
 
   // Opens them and directs the error log where it belongs. Throws StartupError.
   void open();
+
+  // Other settings are about to come into force: opens the logs that they name and that are not
+  // open yet. Throws StartupError.
+  void prepare_error_log(const Settings& next);
+  void prepare(const PoolSettings& next);
+  // They are in force: the error log goes where it belongs now, and files that none of `pools` and
+  // no error log names are closed.
+  void direct_error_log() const;
+  void keep_only(const std::vector<const PoolSettings*>& pools);
 
   // Opens them anew, as log rotation asks.
   void reopen();
@@ -37,9 +47,10 @@ class LogFiles {
 
  private:
   void add(const std::string& where, std::string_view option);
+  void add_opened(const std::string& where, std::string_view option);
   pyhost::UniqueFd file_at(std::string_view where) const;
   const LogFile* find(std::string_view where) const;
-  void direct_error_log() const;
+  void write_error_log_to_file() const;
 
   const Settings& settings_;
   std::vector<LogFile> files_;

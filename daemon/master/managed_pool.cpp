@@ -1,7 +1,6 @@
 // One pool as the master runs it, see managed_pool.h.
 #include "daemon/master/managed_pool.h"
 
-#include "daemon/address.h"
 #include "daemon/log.h"
 #include "daemon/master/worker_spawn.h"
 #include "daemon/text.h"
@@ -13,37 +12,51 @@
 
 namespace pycgid {
 
-ManagedPool::ManagedPool(const Settings& global, const PoolSettings& settings, std::uint32_t id,
-                         PoolHost& host)
-    : global_(global), settings_(settings), id_(id), host_(host), workers_(settings_, id, host) {}
+ManagedPool::ManagedPool(const PoolContext& context, PoolConfig config, std::uint32_t id)
+    : context_(context),
+      id_(id),
+      plan_{.config = std::move(config)},
+      workers_(plan_.config.settings, id, context.host) {}
+
+void ManagedPool::complete(Plan& plan) const {
+  const PoolSettings& settings = plan.config.settings;
+  plan.credentials = worker_credentials(settings);
+  plan.command = make_worker_command(context_.global, settings, plan.credentials, environ);
+}
 
 void ManagedPool::prepare() {
-  if (command_) return;
+  if (plan_.command) return;
   attempted_ = true;
+  take_offered(settings());
+  add_sockets(std::exchange(new_sockets_, {}));
   try {
-    credentials_ = worker_credentials(settings_);
-    WorkerCommand command = make_worker_command(global_, settings_, credentials_, environ);
-    sockets_ = bind_pool(settings_, id_, global_.backlog);
-    command_ = std::move(command);
+    Plan plan = plan_;
+    complete(plan);
+    context_.logs.prepare(settings());
+    add_sockets(bind_pool(settings(), sockets_, context_.global.backlog));
+    plan_ = std::move(plan);
   } catch (const StartupError& error) {
     failure_ = error;
   }
 }
 
 void ManagedPool::boot(TimePoint now) {
-  if (!command_) return;
+  if (!plan_.command) return;
   attempted_ = true;
   workers_.boot(now);
 }
 
-std::string ManagedPool::spawn(std::uint32_t number, SpawnedWorker& worker) const {
-  return spawn_worker({settings_, *command_, credentials_}, number, worker);
+std::string ManagedPool::spawn(std::uint32_t generation, std::uint32_t number,
+                               SpawnedWorker& worker) const {
+  const bool is_next = next_ && generation > workers_.serving();
+  const Plan& plan = is_next ? *next_ : plan_;
+  return spawn_worker({plan.config.settings, *plan.command, plan.credentials}, number, worker);
 }
 
 ManagedPool::News ManagedPool::news() {
   if (!attempted_) return News::none;
   if (workers_.start_failure()) failure_ = workers_.start_failure();
-  if (!command_ || workers_.start_failure()) {
+  if (!plan_.command || workers_.start_failure()) {
     attempted_ = false;
     return News::failed;
   }
@@ -60,7 +73,7 @@ void ManagedPool::retry_later(TimePoint now) {
   retry_due_ = now + delay;
   tell_refused();
   if (std::exchange(said_, failure_->text) == failure_->text) return;
-  log_error(concat("pool ", in_quotes(settings_.name), " does not start: ", failure_->text,
+  log_error(concat("pool ", in_quotes(settings().name), " does not start: ", failure_->text,
                    "; its requests are answered 503 while it is tried again and again"));
 }
 
@@ -68,10 +81,7 @@ void ManagedPool::on_time(TimePoint now) {
   workers_.on_time(now);
   if (!retry_due_ || *retry_due_ > now) return;
   retry_due_.reset();
-  if (!command_) {
-    prepare();
-    tell_sockets();
-  }
+  prepare();
   boot(now);
 }
 
@@ -83,12 +93,21 @@ std::optional<TimePoint> ManagedPool::next_due() const {
 
 void ManagedPool::stop(TimePoint now) {
   retry_due_.reset();
+  wanted_.reset();
   workers_.stop(now);
 }
 
 void ManagedPool::kill_all() {
   retry_due_.reset();
+  wanted_.reset();
   workers_.kill_all();
+}
+
+// A change on its way is begun again when the new gateway is there.
+void ManagedPool::abandon(TimePoint now) {
+  if (next_ && is_change(next_->config) && !wanted_) wanted_ = next_->config;
+  workers_.abandon(now);
+  drop_next();
 }
 
 void ManagedPool::recover(TimePoint now) {
@@ -97,21 +116,23 @@ void ManagedPool::recover(TimePoint now) {
   retry_due_ = now;
 }
 
-void ManagedPool::tell_refused() const {
-  Message message;
-  message.type = MessageType::refuse;
-  message.pool = id_;
-  host_.tell_gateway(message);
+void ManagedPool::tell(MessageType type, std::string text, int fd) const {
+  Message message{.type = type, .pool = id_, .text = std::move(text)};
+  if (fd >= 0) message.fds.emplace_back(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  context_.host.tell_gateway(message);
 }
 
-void ManagedPool::tell_sockets() const {
-  for (const BoundSocket& socket : sockets_) {
-    Message message;
-    message.type = MessageType::listen;
-    message.pool = id_;
-    message.text = concat(option_name(socket.address().protocol), " ", socket.address().text);
-    message.fds.emplace_back(fcntl(socket.fd().get(), F_DUPFD_CLOEXEC, 0));
-    host_.tell_gateway(message);
+void ManagedPool::tell_refused() const {
+  tell(MessageType::refuse);
+}
+
+void ManagedPool::send_logs() const {
+  const PoolSettings& pool = settings();
+  if (const pyhost::UniqueFd fd = context_.logs.access_log(pool)) {
+    tell(MessageType::access_log, {}, fd.get());
+  }
+  if (const pyhost::UniqueFd fd = context_.logs.slow_log(pool)) {
+    tell(MessageType::slow_log, {}, fd.get());
   }
 }
 

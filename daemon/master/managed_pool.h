@@ -4,43 +4,65 @@
 // A start fails when a user, an interpreter or a socket is not to be had, or when the application
 // does not load. Beside other pools it is tried again and again, with growing delays; meanwhile the
 // gateway answers 503.
+//
+// A reload starts a generation from a plan of its own, made anew: users and interpreters may have
+// changed, and settings and addresses as well. The plan in force, with its sockets, stays until
+// that generation takes over, and for good when it fails (pool_reload.cpp).
 #pragma once
 
+#include "daemon/configuration.h"
 #include "daemon/master/backoff.h"
 #include "daemon/master/bound_socket.h"
+#include "daemon/master/log_files.h"
 #include "daemon/master/pool_supervisor.h"
 #include "daemon/master/worker_command.h"
 #include "daemon/settings.h"
 #include "daemon/startup_error.h"
 
 #include <cstdint>
+#include <list>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace pycgid {
+
+// What a pool is to be, and how that was written.
+struct PoolConfig {
+  PoolSettings settings{};
+  ConfigSection section{};
+};
+
+// What all pools of the master share; outlives them.
+struct PoolContext {
+  const Settings& global;
+  LogFiles& logs;
+  PoolHost& host;
+};
 
 class ManagedPool {
  public:
   enum class News { none, serves, failed };
 
-  // `id` is the pool's number in messages. `global` and `host` outlive the pool.
-  ManagedPool(const Settings& global, const PoolSettings& settings, std::uint32_t id,
-              PoolHost& host);
+  // `id` is the pool's number in messages.
+  ManagedPool(const PoolContext& context, PoolConfig config, std::uint32_t id);
   ManagedPool(const ManagedPool&) = delete;
   ManagedPool& operator=(const ManagedPool&) = delete;
 
   std::uint32_t id() const { return id_; }
-  const PoolSettings& settings() const { return settings_; }
+  // In force.
+  const PoolSettings& settings() const { return plan_.config.settings; }
   PoolSupervisor& workers() { return workers_; }
   const PoolSupervisor& workers() const { return workers_; }
-  std::vector<BoundSocket>& sockets() { return sockets_; }
+  std::list<BoundSocket>& sockets() { return sockets_; }
 
   // Finds user and interpreter and binds the sockets, unless that is done; failure() says why not.
   void prepare();
   // Starts the first generation if prepare() went well.
   void boot(TimePoint now);
-  std::string spawn(std::uint32_t number, SpawnedWorker& worker) const;
+  std::string spawn(std::uint32_t generation, std::uint32_t number, SpawnedWorker& worker) const;
 
   // What has become of the start since the last call: each attempt is told of once.
   News news();
@@ -51,31 +73,78 @@ class ManagedPool {
   // Says why it does not start, unless that was said before, has the gateway answer 503, and tries
   // again later.
   void retry_later(TimePoint now);
-  void retry_now(TimePoint now) { retry_due_ = now; }
   // The daemon ends: as PoolSupervisor has it, and no more attempts.
   void stop(TimePoint now);
   void kill_all();
   void on_time(TimePoint now);
   std::optional<TimePoint> next_due() const;
-  // A new gateway is there.
+  // The gateway is gone, and a new one is there.
+  void abandon(TimePoint now);
   void recover(TimePoint now);
+
+  // --- reload and change: pool_reload.cpp ---
+  // Makes the pool known to a running gateway.
+  void introduce() const;
+  // Starts a generation of this; one that has not started yet starts anew.
+  void reload(PoolConfig config, TimePoint now);
+  // The generation on its way serves: what it was started from is in force now.
+  void on_take_over();
+  // What became of a reload since the last call is attended to.
+  void settle(TimePoint now);
+  // Sockets of a pool that was removed, for the next plan.
+  void offer(std::list<BoundSocket> sockets) { offered_.splice(offered_.end(), sockets); }
+  // Bound here, in force or not yet.
+  bool holds(const Address& address);
+  // Those bound to any of these addresses leave the pool.
+  std::list<BoundSocket> give_up(const std::vector<Address>& addresses);
+  // The pool is removed: its listeners close, its requests are finished, its workers end.
+  void remove(TimePoint now);
+  bool is_removed() const { return removed_; }
+  // It was removed and has no workers left: the last that the gateway hears of it.
+  void tell_ended() const { tell(MessageType::pool_ended); }
+  // Hands the logs to the gateway.
+  void send_logs() const;
+  // Of the plan that is on its way; null when there is none.
+  const PoolSettings* next_settings() const { return next_ ? &next_->config.settings : nullptr; }
 
   // "unix:/run/blog.sock, 127.0.0.1:4000"
   std::string addresses_text() const;
 
  private:
-  void tell_refused() const;
-  void tell_sockets() const;
+  struct Plan {
+    PoolConfig config{};
+    Credentials credentials{};
+    std::optional<WorkerCommand> command{};  // empty: not prepared
+  };
 
-  const Settings& global_;
-  PoolSettings settings_;
+  void complete(Plan& plan) const;
+  void add_sockets(std::list<BoundSocket> sockets);
+  void drop_socket(BoundSocket& socket);
+  void tell_refused() const;
+  void tell(MessageType type, std::string text = {}, int fd = -1) const;
+
+  void begin_reload(PoolConfig config, TimePoint now);
+  Plan plan_reload(PoolConfig config);
+  void start_anew(PoolConfig config, TimePoint now);
+  void drop_next();
+  bool is_change(const PoolConfig& config) const { return config.settings != settings(); }
+  void tell_settings(const PoolConfig& config, std::uint32_t generation) const;
+  void move_listeners();
+  void match_protocols();
+  void take_offered(const PoolSettings& next);
+  void apply_socket_rights(const PoolSettings& before) const;
+
+  PoolContext context_;
   std::uint32_t id_;
-  PoolHost& host_;
-  Credentials credentials_;
-  std::optional<WorkerCommand> command_;  // empty: not prepared
-  std::vector<BoundSocket> sockets_;
+  Plan plan_;                           // in force
+  std::list<BoundSocket> sockets_;      // of that plan
+  std::unique_ptr<Plan> next_;          // of the generation on its way; null: none
+  std::list<BoundSocket> new_sockets_;  // of the next plan, those that plan_ has not
+  std::list<BoundSocket> offered_;
+  std::optional<PoolConfig> wanted_;  // after the generation on its way
   PoolSupervisor workers_;
   std::optional<StartupError> failure_;
+  bool removed_ = false;
   bool attempted_ = false;  // there is, or will be, news
   std::string said_;
   std::optional<TimePoint> retry_due_;

@@ -12,11 +12,9 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <filesystem>
 #include <limits>
 #include <poll.h>
 #include <sys/wait.h>
-#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -38,19 +36,15 @@ std::string plural(unsigned count, std::string_view thing) {
 
 }  // namespace
 
-void check_temp_dir(const Settings& settings) {
-  std::error_code error;
-  if (std::filesystem::is_directory(settings.temp_dir, error)) return;
-  fail_start(ExitStatus::configuration,
-             concat("cannot use directory ", in_quotes(settings.temp_dir), ": ",
-                    error ? error.message() : reason(ENOTDIR), " (option \"temp-dir\")"));
-}
-
-Master::Master(const Settings& settings, LogFiles& logs, const ProcessTitle& title)
-    : settings_(settings), logs_(logs), gateway_(settings, title), pools_(settings, *this) {
-  check_temp_dir(settings);
-  note_usable_backlog(settings.backlog);
-  for (const PoolSettings& pool : settings.pools) pools_.add(pool).prepare();
+Master::Master(const ConfigSource& source, LoadedConfiguration& configuration, LogFiles& logs,
+               const ProcessTitle& title)
+    : logs_(logs),
+      gateway_(configuration.settings, title),
+      pools_({configuration.settings, logs, *this}),
+      reconfiguration_(source, configuration, {configuration.settings, logs, *this}, pools_) {
+  check_temp_dir(configuration.settings);
+  note_usable_backlog(configuration.settings.backlog);
+  for (PoolConfig& config : pool_configs(configuration)) pools_.add(std::move(config)).prepare();
   if (pools_.have_all_failed()) throw *(*pools_.begin())->failure();
   signals_ = take_signals();
 }
@@ -97,6 +91,7 @@ void Master::wait() {
   if (entries[1].revents != 0) on_messages();
   if (entries[0].revents != 0) on_signals();
   on_time(now);
+  pools_.settle(current_time());
   hear_news();
 }
 
@@ -202,6 +197,7 @@ void Master::on_gateway_exited(int wait_status, TimePoint now) {
       concat(describe_exit(wait_status), ", after ",
              duration_text(std::chrono::duration_cast<Milliseconds>(now - gateway_.started())));
   const Milliseconds delay = gateway_.on_exited(now);
+  gateway_ready_ = false;
   if (phase_ == Phase::booting) {
     fail_boot({ExitStatus::bug, concat(object, " ", what)});
   } else if (phase_ == Phase::serving) {
@@ -230,6 +226,7 @@ void Master::hear_news() {
     if (phase_ > Phase::serving) return;
   }
   if (phase_ == Phase::booting && pools_.are_all_decided()) phase_ = Phase::serving;
+  if (std::exchange(reload_wanted_, false)) reload();
 }
 
 void Master::on_start_failure(ManagedPool& pool, TimePoint now) {
@@ -247,34 +244,18 @@ void Master::announce(const ManagedPool& pool) const {
                     ", on ", pool.addresses_text()));
 }
 
+// While the gateway is being replaced there is nobody to tell.
 void Master::reload() {
   if (phase_ == Phase::stopping || phase_ == Phase::ending) return;
-  if (!gateway_.is_running()) {
-    log_notice("reload: all workers are being replaced already");
-    return;
-  }
-  const TimePoint now = current_time();
-  for (const auto& pool : pools_) {
-    if (pool->failure()) {
-      pool->retry_now(now);
-    } else {
-      pool->workers().reload(now);
-    }
+  if (gateway_ready_) {
+    reconfiguration_.run(current_time());
+  } else {
+    reload_wanted_ = true;
   }
 }
 
 void Master::send_pool_logs() {
-  for (const auto& pool : pools_) {
-    send_pool_log(MessageType::access_log, pool->id(), logs_.access_log(pool->settings()));
-    send_pool_log(MessageType::slow_log, pool->id(), logs_.slow_log(pool->settings()));
-  }
-}
-
-void Master::send_pool_log(MessageType type, std::uint32_t pool, pyhost::UniqueFd fd) {
-  if (!fd) return;
-  Message message{.type = type, .pool = pool};
-  message.fds.push_back(std::move(fd));
-  gateway_.send(message);
+  for (const auto& pool : pools_) pool->send_logs();
 }
 
 void Master::send_logs() {
@@ -331,9 +312,14 @@ void Master::end_all() {
 
 // --- PoolHost ------------------------------------------------------------------------------------
 
-std::string Master::spawn(std::uint32_t pool, std::uint32_t number, SpawnedWorker& worker) {
+std::string Master::spawn(std::uint32_t pool, std::uint32_t generation, std::uint32_t number,
+                          SpawnedWorker& worker) {
   worker.id = ++last_worker_;
-  return pools_.find(pool)->spawn(number, worker);
+  return pools_.find(pool)->spawn(generation, number, worker);
+}
+
+void Master::on_take_over(std::uint32_t pool) {
+  pools_.find(pool)->on_take_over();
 }
 
 void Master::signal_group(pid_t leader, int signal) {

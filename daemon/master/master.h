@@ -6,7 +6,7 @@
 #include "daemon/master/log_files.h"
 #include "daemon/master/pool_set.h"
 #include "daemon/master/process_title.h"
-#include "daemon/settings.h"
+#include "daemon/master/reconfiguration.h"
 #include "pyhost/unique_fd.h"
 
 #include <cstdint>
@@ -15,14 +15,13 @@
 
 namespace pycgid {
 
-// Throws StartupError unless option "temp-dir" names a directory.
-void check_temp_dir(const Settings& settings);
-
 class Master : private PoolHost {
  public:
-  // Checks users and interpreters, then binds the sockets; nothing is forked yet. `settings` and
-  // `logs` outlive the master. Throws StartupError.
-  Master(const Settings& settings, LogFiles& logs, const ProcessTitle& title);
+  // Checks users and interpreters, then binds the sockets; nothing is forked yet. All outlive the
+  // master; `configuration`, read from `source`, changes when it is read again. Throws
+  // StartupError.
+  Master(const ConfigSource& source, LoadedConfiguration& configuration, LogFiles& logs,
+         const ProcessTitle& title);
 
   // Returns when everything has ended after a signal. Throws StartupError when no pool starts;
   // nothing is left running then.
@@ -36,7 +35,9 @@ class Master : private PoolHost {
     ending     // everything was killed, and only needs to be reaped
   };
 
-  std::string spawn(std::uint32_t pool, std::uint32_t number, SpawnedWorker& worker) override;
+  std::string spawn(std::uint32_t pool, std::uint32_t generation, std::uint32_t number,
+                    SpawnedWorker& worker) override;
+  void on_take_over(std::uint32_t pool) override;
   void tell_gateway(const Message& message) override { gateway_.send(message); }
   void signal_group(pid_t leader, int signal) override;
   std::uint64_t resident_bytes(pid_t pid) override;
@@ -60,20 +61,20 @@ class Master : private PoolHost {
   void announce(const ManagedPool& pool) const;
   void reload();
   void send_pool_logs();
-  void send_pool_log(MessageType type, std::uint32_t pool, pyhost::UniqueFd fd);
   void send_logs();
   void reopen_logs();
   void stop();
   void fail_boot(StartupError failure);
   void end_all();
 
-  const Settings& settings_;
   LogFiles& logs_;
   GatewayProcess gateway_;
   pyhost::UniqueFd signals_;
   PoolSet pools_;
+  Reconfiguration reconfiguration_;
   Phase phase_ = Phase::booting;
   bool gateway_ready_ = false;
+  bool reload_wanted_ = false;  // when the gateway is ready
   std::uint32_t last_worker_ = 0;
   std::optional<TimePoint> gateway_due_;  // when the next gateway is started
   std::optional<TimePoint> end_due_;      // when patience with the end is over

@@ -1,12 +1,17 @@
 // All pools of the master, see pool_set.h.
 #include "daemon/master/pool_set.h"
 
+#include "daemon/log.h"
+#include "daemon/text.h"
+
 #include <algorithm>
+#include <utility>
 
 namespace pycgid {
 
-ManagedPool& PoolSet::add(const PoolSettings& settings) {
-  return *pools_.emplace_back(std::make_unique<ManagedPool>(global_, settings, ++last_id_, host_));
+ManagedPool& PoolSet::add(PoolConfig config) {
+  return *pools_.emplace_back(
+      std::make_unique<ManagedPool>(context_, std::move(config), ++last_id_));
 }
 
 ManagedPool* PoolSet::find(std::uint32_t id) const {
@@ -15,13 +20,15 @@ ManagedPool* PoolSet::find(std::uint32_t id) const {
 }
 
 ManagedPool* PoolSet::find(std::string_view name) const {
-  const auto found = std::ranges::find_if(
-      pools_, [name](const auto& pool) { return pool->settings().name == name; });
+  const auto found = std::ranges::find_if(pools_, [name](const auto& pool) {
+    return !pool->is_removed() && pool->settings().name == name;
+  });
   return found == pools_.end() ? nullptr : found->get();
 }
 
 bool PoolSet::have_all_failed() const {
-  return std::ranges::all_of(pools_, [](const auto& pool) { return pool->failure().has_value(); });
+  return std::ranges::all_of(
+      pools_, [](const auto& pool) { return pool->is_removed() || pool->failure().has_value(); });
 }
 
 bool PoolSet::are_all_decided() const {
@@ -34,14 +41,16 @@ bool PoolSet::have_all_ended() const {
 
 std::vector<ServedPool> PoolSet::served() const {
   std::vector<ServedPool> served;
-  for (const auto& pool : pools_) served.push_back({pool->id(), pool->settings()});
+  for (const auto& pool : pools_) {
+    if (!pool->is_removed()) served.push_back({pool->id(), pool->settings()});
+  }
   return served;
 }
 
-std::vector<BoundSocket*> PoolSet::sockets() const {
-  std::vector<BoundSocket*> sockets;
+std::vector<ServedSocket> PoolSet::sockets() const {
+  std::vector<ServedSocket> sockets;
   for (const auto& pool : pools_) {
-    for (BoundSocket& socket : pool->sockets()) sockets.push_back(&socket);
+    for (BoundSocket& socket : pool->sockets()) sockets.push_back({pool->id(), &socket});
   }
   return sockets;
 }
@@ -106,6 +115,22 @@ void PoolSet::on_time(TimePoint now) {
   for (const auto& pool : pools_) pool->on_time(now);
 }
 
+void PoolSet::settle(TimePoint now) {
+  std::vector<const PoolSettings*> used;
+  for (const auto& pool : pools_) {
+    pool->settle(now);
+    used.push_back(&pool->settings());
+    if (const PoolSettings* next = pool->next_settings()) used.push_back(next);
+  }
+  context_.logs.keep_only(used);
+  std::erase_if(pools_, [](const auto& pool) {
+    if (!pool->is_removed() || !pool->workers().is_empty()) return false;
+    pool->tell_ended();
+    log_info(concat("pool ", in_quotes(pool->settings().name), " has ended"));
+    return true;
+  });
+}
+
 // --- what is done to all -------------------------------------------------------------------------
 
 void PoolSet::boot(TimePoint now) {
@@ -121,11 +146,13 @@ void PoolSet::kill_all() {
 }
 
 void PoolSet::abandon(TimePoint now) {
-  for (const auto& pool : pools_) pool->workers().abandon(now);
+  for (const auto& pool : pools_) pool->abandon(now);
 }
 
 void PoolSet::recover(TimePoint now) {
-  for (const auto& pool : pools_) pool->recover(now);
+  for (const auto& pool : pools_) {
+    if (!pool->is_removed()) pool->recover(now);
+  }
 }
 
 }  // namespace pycgid

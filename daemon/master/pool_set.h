@@ -4,7 +4,7 @@
 
 #include "daemon/gateway/gateway.h"
 #include "daemon/link.h"
-#include "daemon/master/bound_socket.h"
+#include "daemon/master/gateway_process.h"
 #include "daemon/master/managed_pool.h"
 #include "daemon/settings.h"
 
@@ -20,12 +20,12 @@ namespace pycgid {
 
 class PoolSet {
  public:
-  // `global` and `host` outlive the pools.
-  PoolSet(const Settings& global, PoolHost& host) : global_(global), host_(host) {}
+  explicit PoolSet(const PoolContext& context) : context_(context) {}
 
   // Not prepared yet.
-  ManagedPool& add(const PoolSettings& settings);
-  // Null when there is none.
+  ManagedPool& add(PoolConfig config);
+  // Null when there is none. A pool that was removed has no name any more, but an id as long as it
+  // has workers.
   ManagedPool* find(std::uint32_t id) const;
   ManagedPool* find(std::string_view name) const;
   auto begin() const { return pools_.begin(); }
@@ -39,7 +39,7 @@ class PoolSet {
   bool have_all_ended() const;
   // For a new gateway.
   std::vector<ServedPool> served() const;
-  std::vector<BoundSocket*> sockets() const;
+  std::vector<ServedSocket> sockets() const;
 
   // --- what happens ---
   std::vector<int> status_fds() const;
@@ -50,6 +50,8 @@ class PoolSet {
   void on_exited(pid_t pid, int wait_status, TimePoint now);
   std::optional<TimePoint> next_due() const;
   void on_time(TimePoint now);
+  // Attends to what became of reloads and of pools that were removed.
+  void settle(TimePoint now);
 
   // --- what is done to all, as ManagedPool has it ---
   void boot(TimePoint now);
@@ -59,8 +61,7 @@ class PoolSet {
   void recover(TimePoint now);
 
  private:
-  const Settings& global_;
-  PoolHost& host_;
+  PoolContext context_;
   std::vector<std::unique_ptr<ManagedPool>> pools_;
   std::uint32_t last_id_ = 0;
 };

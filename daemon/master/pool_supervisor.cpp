@@ -38,7 +38,8 @@ void PoolSupervisor::reload(TimePoint now) {
 void PoolSupervisor::start_candidate(TimePoint now) {
   const std::uint32_t generation = ++last_generation_;
   candidate_ = generation;
-  for (std::uint32_t number = 1; number <= settings_.processes; ++number) {
+  const unsigned processes = settings_of(generation).processes;
+  for (std::uint32_t number = 1; number <= processes; ++number) {
     const std::string wrong = start_worker(number, generation, now);
     if (wrong.empty()) continue;
     give_up_candidate(ExitStatus::system, wrong, now);
@@ -49,10 +50,11 @@ void PoolSupervisor::start_candidate(TimePoint now) {
 std::string PoolSupervisor::start_worker(std::uint32_t number, std::uint32_t generation,
                                          TimePoint now) {
   SpawnedWorker process;
-  if (std::string wrong = host_.spawn(index_, number, process); !wrong.empty()) return wrong;
+  if (std::string wrong = host_.spawn(index_, generation, number, process); !wrong.empty())
+    return wrong;
   WorkerProcess& worker = workers_.emplace_back(
       std::move(process), concat(settings_.name, "/", number), number, generation);
-  worker.start(now, settings_.start_timeout);
+  worker.start(now, settings_of(generation).start_timeout);
   std::vector<pyhost::UniqueFd> fds;
   fds.push_back(worker.take_output());
   tell(MessageType::worker_started, worker, worker.name(), std::move(fds));
@@ -84,7 +86,7 @@ void PoolSupervisor::on_loaded(WorkerProcess& worker, TimePoint now) {
   fds.push_back(std::move(channel.bell));
   fds.push_back(std::move(channel.passing));
   tell(MessageType::worker_ready, worker, {}, std::move(fds));
-  if (settings_.warmup.empty()) {
+  if (settings_of(worker.generation()).warmup.empty()) {
     on_ready(worker, now);
   } else {
     worker.move_to(WorkerState::warming, worker.due());
@@ -113,7 +115,7 @@ void PoolSupervisor::on_ready(WorkerProcess& worker, TimePoint now) {
     return other.generation() == candidate_ && other.state() == WorkerState::ready;
   };
   if (candidate_ != 0 && std::ranges::count_if(workers_, is_ready_candidate) ==
-                             static_cast<std::ptrdiff_t>(settings_.processes)) {
+                             static_cast<std::ptrdiff_t>(settings_of(candidate_).processes)) {
     take_over(now);
   }
 }
@@ -121,6 +123,7 @@ void PoolSupervisor::on_ready(WorkerProcess& worker, TimePoint now) {
 void PoolSupervisor::take_over(TimePoint now) {
   const bool first = serving_ == 0;
   serving_ = std::exchange(candidate_, 0);
+  host_.on_take_over(index_);
   replacements_.clear();
   backoffs_.clear();
   tell_take_over();
@@ -143,8 +146,18 @@ void PoolSupervisor::give_up_candidate(ExitStatus status, const std::string& why
     start_failure_ = StartupError{status, why};
     return;
   }
-  log_error(concat("reload failed: ", why, "; generation ", serving_, " goes on"));
+  log_error(concat("reload failed: ", why, "; generation ", serving_, " goes on",
+                   next_ != nullptr ? " with the old settings" : ""));
   if (std::exchange(reload_again_, false)) reload(now);
+}
+
+void PoolSupervisor::cancel_start() {
+  const std::uint32_t cancelled = std::exchange(candidate_, 0);
+  reload_again_ = false;
+  start_failure_.reset();
+  for (WorkerProcess& worker : workers_) {
+    if (cancelled != 0 && worker.generation() == cancelled) kill(worker);
+  }
 }
 
 void PoolSupervisor::abandon(TimePoint now) {
@@ -286,11 +299,12 @@ void PoolSupervisor::start_replacements(TimePoint now) {
 
 void PoolSupervisor::on_overdue(WorkerProcess& worker) {
   if (worker.state() == WorkerState::starting) {
-    worker.blame(ExitStatus::configuration, start_timeout_text(settings_));
+    worker.blame(ExitStatus::configuration, start_timeout_text(settings_of(worker.generation())));
   } else if (worker.state() == WorkerState::warming) {
     worker.blame(ExitStatus::configuration,
                  concat("the requests of option \"warmup\" were not answered within ",
-                        duration_text(settings_.start_timeout), " (option \"start-timeout\")"));
+                        duration_text(settings_of(worker.generation()).start_timeout),
+                        " (option \"start-timeout\")"));
   } else if (worker.state() == WorkerState::draining) {
     log_line(LogLevel::warning, worker.object(),
              concat("still busy after ", duration_text(settings_.stop_timeout),

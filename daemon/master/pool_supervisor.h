@@ -31,8 +31,13 @@ class PoolHost {
   PoolHost& operator=(const PoolHost&) = delete;
   virtual ~PoolHost() = default;
 
-  // Starts worker `number` of pool `pool`. Returns what went wrong, "" when nothing did.
-  virtual std::string spawn(std::uint32_t pool, std::uint32_t number, SpawnedWorker& worker) = 0;
+  // Starts worker `number` of a generation of pool `pool`. Returns what went wrong, "" when nothing
+  // did.
+  virtual std::string spawn(std::uint32_t pool, std::uint32_t generation, std::uint32_t number,
+                            SpawnedWorker& worker) = 0;
+  // The generation that was started last serves from now on: the settings of set_next() are to be
+  // in force when this returns.
+  virtual void on_take_over(std::uint32_t /*pool*/) {}
   virtual void tell_gateway(const Message& message) = 0;
   // To the whole process group of a worker.
   virtual void signal_group(pid_t leader, int signal) = 0;
@@ -42,7 +47,8 @@ class PoolHost {
 
 class PoolSupervisor {
  public:
-  // `settings` and `host` outlive the supervisor.
+  // `settings`, those in force, and `host` outlive the supervisor. Settings change at start and in
+  // PoolHost::on_take_over() only.
   PoolSupervisor(const PoolSettings& settings, std::uint32_t index, PoolHost& host)
       : settings_(settings), index_(index), host_(host) {}
 
@@ -50,6 +56,11 @@ class PoolSupervisor {
   void boot(TimePoint now);
   // Starts a new generation beside the serving one; once more afterwards when one is on its way.
   void reload(TimePoint now);
+  // What the generations to come are started with, until they are in force; null: as the one that
+  // serves.
+  void set_next(const PoolSettings* next) { next_ = next; }
+  // The start is begun anew, with other settings: the candidate ends, unheard.
+  void cancel_start();
   // The gateway is gone, and all requests with it: every worker ends.
   void abandon(TimePoint now);
   // A new gateway is there: a new generation serves at once, each worker as soon as it is ready.
@@ -76,6 +87,9 @@ class PoolSupervisor {
   std::vector<int> status_fds() const;
   bool owns(pid_t pid) const;
   bool is_serving() const { return serving_ != 0; }
+  std::uint32_t serving() const { return serving_; }
+  bool has_candidate() const { return candidate_ != 0; }
+  std::uint32_t next_generation() const { return last_generation_ + 1; }
   bool is_empty() const { return workers_.empty(); }
   // Set when the first generation failed.
   const std::optional<StartupError>& start_failure() const { return start_failure_; }
@@ -116,8 +130,13 @@ class PoolSupervisor {
   TimePoint end_of_life(const WorkerProcess& worker) const;
   std::optional<TimePoint> next_wear() const;
 
+  const PoolSettings& settings_of(std::uint32_t generation) const {
+    return next_ != nullptr && generation == candidate_ ? *next_ : settings_;
+  }
+
   const PoolSettings& settings_;
-  std::uint32_t index_;
+  const PoolSettings* next_ = nullptr;
+  std::uint32_t index_;  // the pool's id
   PoolHost& host_;
   Workers workers_;
   std::vector<Replacement> replacements_;  // of the serving generation

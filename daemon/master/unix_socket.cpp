@@ -164,6 +164,28 @@ pyhost::UniqueFd listen_unix_abstract(const Address& address, int backlog) {
   return fd;
 }
 
+void change_socket_rights(const Address& address, const PoolSettings& pool) {
+  constexpr mode_t kPermissions = 0777;
+  const char* path = address.path.c_str();
+  Owner owner = owner_of(pool);
+  // What was given before and is not any more.
+  if (owner.user == static_cast<uid_t>(-1)) owner.user = geteuid();
+  if (owner.group == static_cast<gid_t>(-1)) owner.group = getegid();
+  struct stat now {};
+  bool done = ::lstat(path, &now) == 0 && S_ISSOCK(now.st_mode);
+  if (!done) errno = ENOENT;
+  if (done && (now.st_uid != owner.user || now.st_gid != owner.group)) {
+    // Nobody may have rights meanwhile that neither the old nor the new ones give.
+    done = ::chmod(path, now.st_mode & pool.socket_mode & kPermissions) == 0 &&
+           ::lchown(path, owner.user, owner.group) == 0;
+  }
+  if (!done || ::chmod(path, pool.socket_mode) != 0) {
+    fail_start(ExitStatus::system,
+               concat("cannot change owner and permissions of ", address.text, ": ", reason(errno),
+                      " (options \"socket-mode\", \"socket-user\", \"socket-group\")"));
+  }
+}
+
 void check_socket_path(const Address& address, const PoolSettings& pool) {
   const std::string directory = directory_of(address.path);
   if (::access(directory.c_str(), W_OK | X_OK) != 0) cannot_bind_path(address, errno);

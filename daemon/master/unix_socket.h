@@ -12,6 +12,10 @@ namespace pycgid {
 pyhost::UniqueFd listen_unix_path(const Address& address, const PoolSettings& pool, int backlog);
 pyhost::UniqueFd listen_unix_abstract(const Address& address, int backlog);
 
+// Gives a bound one the owner and permissions that `pool` has now. Throws StartupError, and nothing
+// has changed then unless the system refused.
+void change_socket_rights(const Address& address, const PoolSettings& pool);
+
 // Whether the path could be bound: its directory, its owner, and what stands there now. A live
 // socket is fine: it is probably that of the running daemon. Throws StartupError.
 void check_socket_path(const Address& address, const PoolSettings& pool);

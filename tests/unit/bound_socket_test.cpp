@@ -2,6 +2,7 @@
 #include "daemon/master/bound_socket.h"
 
 #include "daemon/address.h"
+#include "daemon/master/unix_socket.h"
 #include "daemon/startup_error.h"
 #include "tests/unit/catch.h"
 
@@ -11,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <list>
 #include <string>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -49,8 +51,8 @@ Settings listening_on(const std::string& address) {
   return settings;
 }
 
-std::vector<BoundSocket> bind_all(const Settings& settings) {
-  return bind_pool(settings.pools.at(0), 0, settings.backlog);
+std::list<BoundSocket> bind_all(const Settings& settings) {
+  return bind_pool(settings.pools.at(0), {}, settings.backlog);
 }
 
 std::string refusal(const Settings& settings) {
@@ -111,7 +113,7 @@ TEST_CASE("listener: a stale socket is replaced", "[master]") {
   const Directory directory;
   const std::string path = directory / "app.sock";
   auto sockets = bind_all(listening_on("unix:" + path));
-  { const pyhost::UniqueFd closed = sockets[0].take_fd(); }
+  { const pyhost::UniqueFd closed = sockets.front().take_fd(); }
   REQUIRE_FALSE(answers(path));
   const auto again = bind_all(listening_on("unix:" + path));
   CHECK(answers(path));
@@ -180,9 +182,39 @@ TEST_CASE("listener: the abstract name space", "[master]") {
 TEST_CASE("listener: descriptors are non-blocking and close on exec", "[master]") {
   const Directory directory;
   const auto sockets = bind_all(listening_on("unix:" + (directory / "app.sock")));
-  const int fd = sockets[0].fd().get();
+  const int fd = sockets.front().fd().get();
   CHECK((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
   CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+}
+
+TEST_CASE("listener: what is held is not bound again", "[master]") {
+  const Directory directory;
+  Settings settings = listening_on("unix:" + (directory / "old.sock"));
+  std::list<BoundSocket> held = bind_all(settings);
+  PoolSettings& pool = settings.pools.front();
+  parse_address("unix:" + (directory / "new.sock"), Protocol::scgi, pool.addresses.emplace_back());
+  const auto more = bind_pool(pool, held, settings.backlog);
+  REQUIRE(more.size() == 1);
+  CHECK(more.front().address().path == directory / "new.sock");
+  Address by_scgi;
+  parse_address("unix:" + (directory / "old.sock"), Protocol::scgi, by_scgi);
+  CHECK(find_socket(held, by_scgi) == &held.front());
+  CHECK(find_socket(held, more.front().address()) == nullptr);
+}
+
+TEST_CASE("listener: permissions change in place", "[master]") {
+  const Directory directory;
+  Settings settings = listening_on("unix:" + (directory / "app.sock"));
+  const std::list<BoundSocket> sockets = bind_all(settings);
+  settings.pools.front().socket_mode = 0604;
+  change_socket_rights(sockets.front().address(), settings.pools.front());
+  struct stat status {};
+  REQUIRE(::stat((directory / "app.sock").c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0604);
+  CHECK(connected_to(directory / "app.sock"));
+  fs::remove(directory / "app.sock");
+  CHECK_THROWS_AS(change_socket_rights(sockets.front().address(), settings.pools.front()),
+                  StartupError);
 }
 
 TEST_CASE("listener: an inherited socket is taken over", "[master]") {
@@ -195,7 +227,7 @@ TEST_CASE("listener: an inherited socket is taken over", "[master]") {
   const int inherited = ::dup(listening.get());
   const auto sockets = bind_all(listening_on("fd:" + std::to_string(inherited)));
   CHECK(fcntl(inherited, F_GETFD) == -1);
-  CHECK((fcntl(sockets[0].fd().get(), F_GETFD) & FD_CLOEXEC) != 0);
+  CHECK((fcntl(sockets.front().fd().get(), F_GETFD) & FD_CLOEXEC) != 0);
 }
 
 TEST_CASE("listener: an inherited descriptor that does not listen is refused", "[master]") {

@@ -28,7 +28,8 @@ inline constexpr int kSegv = SIGSEGV;
 // Remembers what the supervisor asked for; a worker's pid is 1000 + its id.
 class FakeHost : public PoolHost {
  public:
-  std::string spawn(std::uint32_t, std::uint32_t number, SpawnedWorker& worker) override {
+  std::string spawn(std::uint32_t, std::uint32_t, std::uint32_t number,
+                    SpawnedWorker& worker) override {
     if (!refuse_spawn.empty()) return refuse_spawn;
     int fds[2];
     if (::pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) return "no pipe";

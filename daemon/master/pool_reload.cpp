@@ -1,0 +1,243 @@
+// Reload and change of one pool: from the plan in force to the next. Part of ManagedPool, see
+// managed_pool.h.
+#include "daemon/address.h"
+#include "daemon/handover.h"
+#include "daemon/log.h"
+#include "daemon/master/managed_pool.h"
+#include "daemon/master/unix_socket.h"
+#include "daemon/text.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pycgid {
+namespace {
+
+std::string name_of(const BoundSocket& socket) {
+  return listener_name(socket.address().protocol, socket.address().text);
+}
+
+// `options "threads", "env"`
+std::string names_text(const std::vector<std::string_view>& options) {
+  std::string text = options.size() == 1 ? "option " : "options ";
+  for (const std::string_view option : options) {
+    text += concat(option == options.front() ? "" : ", ", in_quotes(option));
+  }
+  return text;
+}
+
+bool has_same_rights(const PoolSettings& one, const PoolSettings& other) {
+  return one.socket_mode == other.socket_mode && one.socket_user == other.socket_user &&
+         one.socket_group == other.socket_group && one.user == other.user &&
+         one.group == other.group;
+}
+
+void give_rights(const BoundSocket& socket, const PoolSettings& pool) {
+  if (socket.address().kind != Address::Kind::unix_path) return;
+  try {
+    change_socket_rights(socket.address(), pool);
+  } catch (const StartupError& error) {
+    log_error(concat(error.text, ", going on with those it has"));
+  }
+}
+
+}  // namespace
+
+void ManagedPool::introduce() const {
+  tell_settings(plan_.config, 0);
+  send_logs();
+}
+
+void ManagedPool::reload(PoolConfig config, TimePoint now) {
+  if (!workers_.is_serving()) return start_anew(std::move(config), now);
+  if (!workers_.has_candidate()) return begin_reload(std::move(config), now);
+  const PoolConfig& on_its_way = next_ ? next_->config : plan_.config;
+  if (config.settings == on_its_way.settings) {
+    wanted_.reset();
+    return workers_.reload(now);
+  }
+  wanted_ = std::move(config);
+}
+
+void ManagedPool::begin_reload(PoolConfig config, TimePoint now) {
+  const bool change = is_change(config);
+  try {
+    Plan plan = plan_reload(std::move(config));
+    if (change) tell_settings(plan.config, workers_.next_generation());
+    next_ = std::make_unique<Plan>(std::move(plan));
+  } catch (const StartupError& error) {
+    drop_next();
+    log_error(concat("reload failed: pool ", in_quotes(settings().name), ": ", error.text,
+                     "; generation ", workers_.serving(), " goes on",
+                     change ? " with the old settings" : ""));
+    return;
+  }
+  if (change) {
+    workers_.set_next(&next_->config.settings);
+    log_notice(concat("pool ", in_quotes(settings().name), " changes: ",
+                      names_text(changed_options(plan_.config.section, next_->config.section))));
+  }
+  workers_.reload(now);
+}
+
+// All that can fail is done before anything changes.
+ManagedPool::Plan ManagedPool::plan_reload(PoolConfig config) {
+  Plan plan{.config = std::move(config)};
+  complete(plan);
+  if (!is_change(plan.config)) return plan;
+  const PoolSettings& next = plan.config.settings;
+  context_.logs.prepare(next);
+  if (!next.socket_user.empty()) static_cast<void>(user_id(next.socket_user, "socket-user"));
+  if (!next.socket_group.empty()) static_cast<void>(group_id(next.socket_group, "socket-group"));
+  take_offered(next);
+  PoolSettings missing = next;
+  std::erase_if(missing.addresses, [this](const Address& address) { return holds(address); });
+  if (missing.addresses.empty()) return plan;
+  new_sockets_.splice(new_sockets_.end(), bind_pool(missing, {}, context_.global.backlog));
+  return plan;
+}
+
+// It has served nobody yet: nothing is to be kept but sockets that stay.
+void ManagedPool::start_anew(PoolConfig config, TimePoint now) {
+  const bool change = is_change(config);
+  if (!change && !failure_) return workers_.reload(now);
+  workers_.cancel_start();
+  retry_due_.reset();
+  said_.clear();
+  backoff_ = {};
+  plan_.command.reset();
+  if (change) {
+    const PoolSettings before = settings();
+    plan_.config = std::move(config);
+    tell_settings(plan_.config, workers_.next_generation());
+    move_listeners();
+    apply_socket_rights(before);
+  }
+  prepare();
+  boot(now);
+}
+
+void ManagedPool::on_take_over() {
+  if (!next_) return;
+  const PoolSettings before = settings();
+  plan_ = std::move(*next_);
+  next_.reset();
+  workers_.set_next(nullptr);
+  if (plan_.config.settings == before) return;
+  move_listeners();
+  apply_socket_rights(before);
+  send_logs();
+}
+
+void ManagedPool::settle(TimePoint now) {
+  if (next_ && !workers_.has_candidate()) {
+    if (is_change(next_->config)) tell(MessageType::keep_pool);
+    drop_next();
+  }
+  if (wanted_ && workers_.is_serving() && !workers_.has_candidate()) {
+    begin_reload(*std::exchange(wanted_, std::nullopt), now);
+  }
+}
+
+void ManagedPool::drop_next() {
+  workers_.set_next(nullptr);
+  next_.reset();
+  new_sockets_.clear();
+  if (!wanted_) offered_.clear();
+}
+
+// --- sockets -------------------------------------------------------------------------------------
+
+void ManagedPool::add_sockets(std::list<BoundSocket> sockets) {
+  for (const BoundSocket& socket : sockets) {
+    tell(MessageType::listen, name_of(socket), socket.fd().get());
+  }
+  sockets_.splice(sockets_.end(), sockets);
+}
+
+// From the sockets of the old settings to those of the new ones, which are in force by now. A
+// socket that stays is never closed.
+void ManagedPool::move_listeners() {
+  const std::vector<Address>& wanted = settings().addresses;
+  for (auto socket = sockets_.begin(); socket != sockets_.end();) {
+    const auto is_wanted = [&](const Address& address) {
+      return socket_key(address) == socket_key(socket->address());
+    };
+    if (wanted.empty() || std::ranges::any_of(wanted, is_wanted)) {
+      ++socket;
+      continue;
+    }
+    const std::string name = name_of(*socket);
+    socket = sockets_.erase(socket);  // its path, too: nobody can connect any more
+    tell(MessageType::unlisten, name);
+  }
+  match_protocols();
+  add_sockets(std::exchange(new_sockets_, {}));
+}
+
+void ManagedPool::match_protocols() {
+  for (const Address& address : settings().addresses) {
+    BoundSocket* socket = find_socket(sockets_, address);
+    if (socket == nullptr || socket->address() == address) continue;
+    const std::string before = name_of(*socket);
+    socket->set_address(address);
+    tell(MessageType::unlisten, before);
+    tell(MessageType::listen, name_of(*socket), socket->fd().get());
+  }
+}
+
+void ManagedPool::apply_socket_rights(const PoolSettings& before) const {
+  if (has_same_rights(before, settings())) return;
+  for (const BoundSocket& socket : sockets_) give_rights(socket, settings());
+}
+
+void ManagedPool::take_offered(const PoolSettings& next) {
+  for (const Address& address : next.addresses) {
+    BoundSocket* socket = find_socket(offered_, address);
+    if (socket == nullptr) continue;
+    socket->set_address(address);
+    give_rights(*socket, next);
+    const auto is_it = [socket](const BoundSocket& each) { return &each == socket; };
+    new_sockets_.splice(new_sockets_.end(), offered_, std::ranges::find_if(offered_, is_it));
+  }
+}
+
+bool ManagedPool::holds(const Address& address) {
+  return find_socket(sockets_, address) != nullptr ||
+         find_socket(new_sockets_, address) != nullptr || find_socket(offered_, address) != nullptr;
+}
+
+std::list<BoundSocket> ManagedPool::give_up(const std::vector<Address>& addresses) {
+  std::list<BoundSocket> given;
+  for (auto socket = sockets_.begin(); socket != sockets_.end();) {
+    const auto at = socket++;
+    const auto is_there = [&](const Address& address) {
+      return socket_key(address) == socket_key(at->address());
+    };
+    if (std::ranges::any_of(addresses, is_there)) given.splice(given.end(), sockets_, at);
+  }
+  return given;
+}
+
+// --- ends ----------------------------------------------------------------------------------------
+
+void ManagedPool::remove(TimePoint now) {
+  removed_ = true;
+  attempted_ = false;
+  wanted_.reset();
+  drop_next();
+  sockets_.clear();
+  tell(MessageType::remove_pool);
+  stop(now);
+}
+
+void ManagedPool::tell_settings(const PoolConfig& config, std::uint32_t generation) const {
+  Message message{.type = MessageType::configure_pool, .pool = id_, .generation = generation};
+  message.fds.push_back(pool_settings_file(config.section));
+  const LogFiles& logs = context_.logs;
+  if (auto fd = logs.access_log(config.settings)) message.fds.push_back(std::move(fd));
+  if (auto fd = logs.slow_log(config.settings)) message.fds.push_back(std::move(fd));
+  context_.host.tell_gateway(message);
+}
+
+}  // namespace pycgid

@@ -1,0 +1,177 @@
+// Reading the configuration again, see reconfiguration.h.
+#include "daemon/master/reconfiguration.h"
+
+#include "daemon/handover.h"
+#include "daemon/libexec.h"
+#include "daemon/log.h"
+#include "daemon/startup_error.h"
+#include "daemon/text.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace pycgid {
+namespace {
+
+// Global options that come into force while the daemon runs.
+constexpr std::array<std::string_view, 7> kAtOnce{
+    "backlog", "allow-peer", "max-connections", "temp-dir", "log", "log-level", "rotate-size"};
+
+bool names(const std::vector<PoolConfig>& configs, const ManagedPool& pool) {
+  return std::ranges::any_of(configs, [&pool](const PoolConfig& config) {
+    return config.settings.name == pool.settings().name;
+  });
+}
+
+}  // namespace
+
+LoadedConfiguration load(const ConfigSource& source) {
+  LoadedConfiguration loaded;
+  loaded.written = load_configuration(source);
+  loaded.settings = make_settings(loaded.written);
+  loaded.settings.libexec_dir = find_libexec_dir();
+  return loaded;
+}
+
+std::vector<PoolConfig> pool_configs(const LoadedConfiguration& configuration) {
+  std::vector<PoolConfig> configs;
+  const std::vector<PoolSettings>& pools = configuration.settings.pools;
+  for (std::size_t i = 0; i < pools.size(); ++i) {
+    configs.push_back({pools[i], configuration.written.pools.at(i)});
+  }
+  return configs;
+}
+
+void check_temp_dir(const Settings& settings) {
+  std::error_code error;
+  if (std::filesystem::is_directory(settings.temp_dir, error)) return;
+  fail_start(ExitStatus::configuration,
+             concat("cannot use directory ", in_quotes(settings.temp_dir), ": ",
+                    error ? error.message() : reason(ENOTDIR), " (option \"temp-dir\")"));
+}
+
+bool Reconfiguration::run(TimePoint now) {
+  try {
+    LoadedConfiguration next = read();
+    Configs wanted = pool_configs(next);
+    apply_global(std::move(next));
+    apply_pools(std::move(wanted), now);
+    return true;
+  } catch (const StartupError& error) {
+    log_error(concat("reload failed: ", error.text, "; the old configuration stays in force"));
+    return false;
+  }
+}
+
+// All that can be wrong with the whole is found here, before anything changes.
+LoadedConfiguration Reconfiguration::read() const {
+  LoadedConfiguration next = load(source_);
+  check_temp_dir(next.settings);
+  const Configs wanted = pool_configs(next);
+  for (const PoolConfig& config : wanted) check_addresses(config, wanted);
+  context_.logs.prepare_error_log(next.settings);
+  return next;
+}
+
+void Reconfiguration::check_addresses(const PoolConfig& config, const Configs& wanted) const {
+  const std::string& name = config.settings.name;
+  for (const Address& address : config.settings.addresses) {
+    const ManagedPool* holder = holder_of(address);
+    if (holder == nullptr && address.kind == Address::Kind::inherited_fd) {
+      fail_start(ExitStatus::configuration,
+                 concat("pool ", in_quotes(name), " cannot have ", address.text,
+                        ": descriptors are inherited at the start only; restart the daemon"));
+    }
+    if (holder == nullptr || holder->settings().name == name || !names(wanted, *holder)) continue;
+    fail_start(ExitStatus::configuration,
+               concat("address ", in_quotes(address.text), " cannot move from pool ",
+                      in_quotes(holder->settings().name), " to pool ", in_quotes(name), " (",
+                      config.section.where, ") while both go on; reload without it first"));
+  }
+}
+
+const ManagedPool* Reconfiguration::holder_of(const Address& address) const {
+  const auto holder =
+      std::ranges::find_if(pools_, [&address](const auto& pool) { return pool->holds(address); });
+  return holder == pools_.end() ? nullptr : holder->get();
+}
+
+void Reconfiguration::apply_global(LoadedConfiguration next) {
+  const auto changed = changed_options(in_force_.written.global, next.written.global);
+  pyhost::UniqueFd text = global_settings_file(next.written.global);
+  in_force_ = std::move(next);
+  bool at_once = false;
+  for (const std::string_view option : changed) {
+    if (std::ranges::find(kAtOnce, option) != kAtOnce.end()) {
+      at_once = true;
+    } else {
+      log_warning(concat("option ", in_quotes(option),
+                         " changed: takes effect at the next start of the daemon"));
+    }
+  }
+  if (!at_once) return;
+  const auto is_backlog = [](std::string_view option) { return option == "backlog"; };
+  if (std::ranges::any_of(changed, is_backlog)) apply_backlog();
+  context_.logs.direct_error_log();
+  set_log_level(in_force_.settings.log_level);
+  tell_global(std::move(text));
+}
+
+void Reconfiguration::apply_backlog() const {
+  note_usable_backlog(in_force_.settings.backlog);
+  for (const ServedSocket& served : pools_.sockets()) {
+    served.socket->set_backlog(in_force_.settings.backlog);
+  }
+}
+
+void Reconfiguration::tell_global(pyhost::UniqueFd text) const {
+  Message message{.type = MessageType::configure};
+  message.fds.push_back(std::move(text));
+  if (pyhost::UniqueFd log = context_.logs.error_log()) message.fds.push_back(std::move(log));
+  context_.host.tell_gateway(message);
+}
+
+// --- pools ---------------------------------------------------------------------------------------
+
+// Pools that go come first: their sockets may be wanted by those that come.
+void Reconfiguration::apply_pools(Configs wanted, TimePoint now) {
+  std::map<std::string, std::list<BoundSocket>> offers;
+  for (const auto& pool : pools_) {
+    if (pool->is_removed() || names(wanted, *pool)) continue;
+    for (const PoolConfig& config : wanted) {
+      std::list<BoundSocket> given = pool->give_up(config.settings.addresses);
+      std::list<BoundSocket>& offer = offers[config.settings.name];
+      offer.splice(offer.end(), given);
+    }
+    log_notice(
+        concat("pool ", in_quotes(pool->settings().name), " is removed, finishing its requests"));
+    pool->remove(now);
+  }
+  for (PoolConfig& config : wanted) {
+    std::list<BoundSocket> offer = std::move(offers[config.settings.name]);
+    apply_pool(std::move(config), std::move(offer), now);
+  }
+}
+
+void Reconfiguration::apply_pool(PoolConfig config, std::list<BoundSocket> offer, TimePoint now) {
+  if (ManagedPool* pool = pools_.find(config.settings.name)) {
+    pool->offer(std::move(offer));
+    pool->reload(std::move(config), now);
+    return;
+  }
+  log_notice(concat("pool ", in_quotes(config.settings.name), " is added"));
+  ManagedPool& pool = pools_.add(std::move(config));
+  pool.offer(std::move(offer));
+  pool.introduce();
+  pool.prepare();
+  pool.boot(now);
+}
+
+}  // namespace pycgid

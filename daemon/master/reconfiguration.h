@@ -1,0 +1,60 @@
+// Reading the configuration again while the daemon runs, and bringing it into force: global options
+// at once, each pool as ManagedPool does it. Runs on the master's one thread.
+#pragma once
+
+#include "daemon/config_file.h"
+#include "daemon/master/log_files.h"
+#include "daemon/master/pool_set.h"
+#include "daemon/settings.h"
+#include "pyhost/unique_fd.h"
+
+#include <list>
+#include <vector>
+
+namespace pycgid {
+
+// A configuration as it was written and as it is meant; the pools stand in the same order in both.
+struct LoadedConfiguration {
+  Configuration written;
+  Settings settings;
+};
+
+// Throws StartupError.
+LoadedConfiguration load(const ConfigSource& source);
+
+// Of the pools in a configuration.
+std::vector<PoolConfig> pool_configs(const LoadedConfiguration& configuration);
+
+// Throws StartupError unless option "temp-dir" names a directory.
+void check_temp_dir(const Settings& settings);
+
+class Reconfiguration {
+ public:
+  // Everything outlives it. `in_force` is what the pools and logs were made from; it changes.
+  Reconfiguration(const ConfigSource& source, LoadedConfiguration& in_force,
+                  const PoolContext& context, PoolSet& pools)
+      : source_(source), in_force_(in_force), context_(context), pools_(pools) {}
+
+  // Reads the configuration again. What is wrong with it is logged, and changes nothing; otherwise
+  // what changed is brought into force, and all applications are loaded anew. False: it was wrong.
+  bool run(TimePoint now);
+
+ private:
+  using Configs = std::vector<PoolConfig>;
+
+  LoadedConfiguration read() const;
+  void check_addresses(const PoolConfig& config, const Configs& wanted) const;
+  const ManagedPool* holder_of(const Address& address) const;
+  void apply_global(LoadedConfiguration next);
+  void apply_backlog() const;
+  void tell_global(pyhost::UniqueFd text) const;
+  void apply_pools(Configs wanted, TimePoint now);
+  void apply_pool(PoolConfig config, std::list<BoundSocket> offer, TimePoint now);
+
+  const ConfigSource& source_;
+  LoadedConfiguration& in_force_;
+  PoolContext context_;
+  PoolSet& pools_;
+};
+
+}  // namespace pycgid
