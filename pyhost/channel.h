@@ -102,6 +102,16 @@ enum class Demand : std::uint8_t {
   timeout = 2  // that, and raise RequestTimeout in it
 };
 
+// How the gateway sleeps: what a worker wakes it for. The rest it finds when it is awake again.
+enum class Sleep : std::uint32_t {
+  awake = 0,
+  until_event,   // whatever a thread of the worker does
+  until_answer,  // a piece of an answer, or a thread that waits for the gateway; the end of a
+                 // request, which only frees a slot, is nothing to wake for
+  nap            // a thread that waits, or a queue that runs short: a gateway that naps wakes by
+                 // itself, soon, and finds several answers at once
+};
+
 class ChannelMap;  // the mapping, see pyhost/internal/channel_map.h
 
 // The gateway's side. One thread. Nothing here blocks, nothing throws after open().
@@ -170,8 +180,8 @@ class GatewayEnd {
 
   // --- sleeping -------------------------------------------------------------------------------
   // Before blocking: returns false when something is ready already. After it: woke(), which does
-  // no harm without a sleep before it.
-  bool prepare_sleep();
+  // no harm without a sleep before it. A queue of `reserve` requests or fewer ends a nap.
+  bool prepare_sleep(Sleep sleep = Sleep::until_event, std::uint32_t reserve = 0);
   void woke();
 
   // Readable when the worker rang; woke() empties it.

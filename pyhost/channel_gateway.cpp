@@ -183,9 +183,10 @@ bool GatewayEnd::State::anything_ready() const {
   return false;
 }
 
-bool GatewayEnd::prepare_sleep() {
+bool GatewayEnd::prepare_sleep(Sleep sleep, std::uint32_t reserve) {
   state_->asleep = true;
-  state_->map.board().gateway_sleeps.store(1);
+  state_->map.board().nap_reserve.store(reserve, std::memory_order_relaxed);
+  state_->map.board().gateway_sleeps.store(sleep);
   if (!state_->anything_ready()) return true;
   woke();
   return false;
@@ -197,7 +198,9 @@ bool GatewayEnd::prepare_sleep() {
 void GatewayEnd::woke() {
   constexpr std::uint32_t kTrustedTurns = 16;
   if (std::exchange(state_->asleep, false)) {
-    if (state_->map.board().gateway_sleeps.exchange(0) == 0) ++state_->rings_due;
+    if (state_->map.board().gateway_sleeps.exchange(Sleep::awake) == Sleep::awake) {
+      ++state_->rings_due;
+    }
   }
   if (state_->rings_due > 0 || ++state_->quiet_wakes % kTrustedTurns == 0) state_->empty_bell();
 }

@@ -45,10 +45,26 @@ void WorkerEnd::State::wait(std::uint32_t slot, Condition enough) {
   control.waiting.store(0, std::memory_order_relaxed);
 }
 
-void WorkerEnd::State::mark_ready(std::uint32_t slot) {
+bool WorkerEnd::State::rings_for(Sleep sleep, Occasion occasion) const {
+  switch (sleep) {
+    case Sleep::awake:
+      return false;
+    case Sleep::until_answer:
+      return occasion != Occasion::end;
+    case Sleep::nap:
+      return occasion == Occasion::wait ||
+             queued() <= map.board().nap_reserve.load(std::memory_order_relaxed);
+    case Sleep::until_event:
+      break;
+  }
+  return true;
+}
+
+void WorkerEnd::State::mark_ready(std::uint32_t slot, Occasion occasion) {
   Board& board = map.board();
   board.ready[slot / 64].fetch_or(std::uint64_t{1} << slot % 64);
-  if (board.gateway_sleeps.load() == 0 || board.gateway_sleeps.exchange(0) == 0) return;
+  if (!rings_for(board.gateway_sleeps.load(), occasion)) return;
+  if (board.gateway_sleeps.exchange(Sleep::awake) == Sleep::awake) return;
   const std::uint64_t one = 1;
   // Only a counter that is about to overflow refuses it, and that one is readable anyway.
   [[maybe_unused]] const ssize_t rung = ::write(bell.get(), &one, sizeof one);
@@ -68,7 +84,7 @@ std::size_t WorkerEnd::read_body(std::uint32_t slot, std::span<char> into) {
   control.body_head.store(mine.body_head);
   if (mine.body_head - mine.body_reported >= ring.size() / 2) {
     mine.body_reported = mine.body_head;
-    state_->mark_ready(slot);
+    state_->mark_ready(slot, State::Occasion::wait);
   }
   return count;
 }
@@ -91,7 +107,7 @@ void WorkerEnd::wait_body(std::uint32_t slot) {
   };
   if (something() || aborted(slot)) return;
   mine.body_reported = mine.body_head;
-  state_->mark_ready(slot);
+  state_->mark_ready(slot, State::Occasion::wait);
   state_->wait(slot, something);
 }
 
@@ -169,13 +185,14 @@ void WorkerEnd::publish(std::uint32_t slot) {
   if (mine.response_shown == mine.response_tail) return;
   mine.response_shown = mine.response_tail;
   state_->map.control(slot).response_tail.store(mine.response_tail, std::memory_order_release);
-  state_->mark_ready(slot);
+  state_->mark_ready(slot, State::Occasion::answer);
 }
 
 void WorkerEnd::wait_room(std::uint32_t slot) {
   constexpr std::uint32_t kKept = kEndBlock + kFileBlock + kBlockHeader;
   if (state_->response_free(slot) >= kKept + 4) return;
   publish(slot);  // what the gateway cannot see it would never consume
+  state_->mark_ready(slot, State::Occasion::wait);
   const std::uint32_t half = state_->map.sizes().response_bytes / 2;
   state_->wait(slot, [&] { return state_->response_free(slot) >= half; });
 }
@@ -184,7 +201,7 @@ void WorkerEnd::finish(std::uint32_t slot) {
   publish(slot);
   const std::uint32_t done = state_word(state_->slots[slot].generation, Phase::done);
   state_->map.control(slot).state.store(done, std::memory_order_release);
-  state_->mark_ready(slot);
+  state_->mark_ready(slot, State::Occasion::end);
 }
 
 void WorkerEnd::watch_gateway() {

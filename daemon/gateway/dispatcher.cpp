@@ -7,12 +7,16 @@
 #include <array>
 #include <cstdio>
 #include <random>
+#include <utility>
 
 namespace pycgid {
 namespace {
 
 // A request that was handed ahead and found no thread for this long goes to a worker that gets on.
 constexpr std::chrono::milliseconds kStale{3};
+// Naps are for workers that have this many requests ahead, and whose answers come this quickly.
+constexpr unsigned kNapAhead = 2;
+constexpr std::chrono::microseconds kQuick{300};
 
 std::string random_prefix() {
   std::array<char, 16> text;
@@ -38,6 +42,7 @@ std::string Dispatcher::next_request_id() {
 // --- requests -----------------------------------------------------------------------------------
 
 bool Dispatcher::enqueue(Exchange& exchange) {
+  if (full()) note_ended();
   if (refusing_ || full()) return false;
   queue_.push_back(exchange);
   ++waiting_;
@@ -180,6 +185,7 @@ void Dispatcher::bury(Worker& worker) {
 bool Dispatcher::run_turn() {
   bool busy = false;
   for (const auto& worker : workers_) busy |= worker->collect();
+  if (busy) between_answers_ = loop_.now() - std::exchange(answered_, loop_.now());
   if (!warm_ups_.empty()) advance_warm_ups();
   distribute();
   for (const auto& worker : workers_) worker->wake();
@@ -187,11 +193,33 @@ bool Dispatcher::run_turn() {
   return busy;
 }
 
-bool Dispatcher::prepare_sleep() {
+void Dispatcher::note_ended() {
+  for (const auto& worker : workers_) worker->note_ended();
+}
+
+// Handed ahead or in the queue: a thread that becomes free must be known at once.
+bool Dispatcher::anyone_waits() const {
+  return waiting_ > 0 || !warm_ups_.empty() ||
+         std::ranges::any_of(workers_, [](const auto& worker) { return worker->ahead() > 0; });
+}
+
+Dispatcher::Pressure Dispatcher::pressure() const {
+  bool any = false;
+  bool all_ahead = true;
   for (const auto& worker : workers_) {
-    if (!worker->prepare_sleep()) return false;
+    any |= worker->active() > 0;
+    all_ahead &= worker->ahead() >= kNapAhead;
   }
-  return true;
+  if (!any && waiting_ == 0 && warm_ups_.empty()) return Pressure::none;
+  const bool quick = between_answers_ < kQuick && loop_.now() - answered_ < kQuick;
+  return any && all_ahead && quick && warm_ups_.empty() ? Pressure::full : Pressure::some;
+}
+
+bool Dispatcher::prepare_sleep(bool nap) {
+  const bool waits = anyone_waits();
+  return std::ranges::all_of(workers_, [=](const auto& worker) {
+    return nap ? worker->prepare_nap() : worker->prepare_sleep(waits);
+  });
 }
 
 void Dispatcher::woke() {

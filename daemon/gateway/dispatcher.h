@@ -55,6 +55,8 @@ class Dispatcher final : public WorkerOwner {
   void end();
 
   // --- figures ----------------------------------------------------------------------------------
+  // Sees which requests have ended, for which the gateway is not woken; before load().
+  void note_ended();
   PoolStats& stats() { return stats_; }
   const PoolStats& stats() const { return stats_; }
   Load load() const;
@@ -76,7 +78,14 @@ class Dispatcher final : public WorkerOwner {
 
   // Takes what the workers have ready and gives them what waits. True when there was something.
   bool run_turn();
-  bool prepare_sleep();
+  // How much there is to do.
+  enum class Pressure {
+    none,  // no request
+    some,  // a thread is idle, or will be before long
+    full   // each worker has requests ahead, and answers come quickly
+  };
+  Pressure pressure() const;
+  bool prepare_sleep(bool nap);
   void woke();
 
  private:
@@ -89,6 +98,7 @@ class Dispatcher final : public WorkerOwner {
   void advance_warm_ups();
   void end_warm_up(const WarmUp& warm_up, Worker& worker);
   bool full() const;
+  bool anyone_waits() const;
   void distribute();
   void note_load();
   Worker* pick_worker() const;
@@ -108,6 +118,8 @@ class Dispatcher final : public WorkerOwner {
   bool leaving_ = false;
   PoolStats stats_;
   bool queueing_ = false;  // at the end of the last turn
+  Clock::time_point answered_{};       // when workers had something ready last
+  Clock::duration between_answers_{};  // since the time before that
   Clock::time_point stale_checked_{};
   std::string id_prefix_;
   std::uint64_t id_count_ = 0;

@@ -5,11 +5,16 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include <sys/prctl.h>
+
 namespace pycgid {
 namespace {
 
 using Descriptor = boost::asio::posix::stream_descriptor;
 
+// Long enough for several answers of an application that takes little time, and nothing beside the
+// time that requests wait for a thread when it happens.
+constexpr std::chrono::microseconds kNap{100};
 constexpr std::size_t kReadBytes = 128 * 1024;
 // While there is always work, Asio's part (link, pipes) is looked at this often.
 constexpr std::chrono::milliseconds kAsioEvery{1};
@@ -62,7 +67,10 @@ EventLoop::EventLoop()
     : now_(Clock::now()),
       timers_(now_),
       read_buffer_(kReadBytes),
-      asio_(std::make_unique<AsioPart>(poller_.fd())) {}
+      asio_(std::make_unique<AsioPart>(poller_.fd())) {
+  // The kernel's default would make each nap half as long again.
+  ::prctl(PR_SET_TIMERSLACK, 1000UL);
+}
 
 EventLoop::~EventLoop() = default;
 
@@ -89,7 +97,12 @@ bool EventLoop::run_ready(TurnWork& work) {
 }
 
 void EventLoop::block(TurnWork& work) {
-  if (work.prepare_sleep()) {
+  const bool nap_now = can_nap_ && work.may_nap();
+  if (!work.prepare_sleep(nap_now)) {
+    // There is something already.
+  } else if (nap_now) {
+    can_nap_ = nap_poller_.wait(kNap);
+  } else {
     asio_->arm_poller();
     asio_->io.restart();
     if (const auto deadline = timers_.next()) {

@@ -19,8 +19,11 @@ class TurnWork {
  public:
   // Takes what workers and connections have ready; true when there was something.
   virtual bool run_turn() = 0;
+  // Whether what is to be done can wait for a nap: answers come so fast that several are there
+  // after it, and no thread of a worker waits for its next request.
+  virtual bool may_nap() = 0;
   // About to block: false when something became ready meanwhile.
-  virtual bool prepare_sleep() = 0;
+  virtual bool prepare_sleep(bool nap) = 0;
   virtual void woke() = 0;
 
  protected:
@@ -39,6 +42,8 @@ class EventLoop {
   void stop() { stopped_ = true; }
 
   Poller& poller() { return poller_; }
+  // What ends a nap; edge-triggered.
+  Poller& nap_poller() { return nap_poller_; }
   TimerWheel& timers() { return timers_; }
   // The time at the start of this turn.
   Clock::time_point now() const { return now_; }
@@ -56,6 +61,8 @@ class EventLoop {
   void block(TurnWork& work);
 
   Poller poller_;
+  Poller nap_poller_;
+  bool can_nap_ = true;
   Clock::time_point now_;
   TimerWheel timers_;
   std::vector<char> read_buffer_;

@@ -56,7 +56,8 @@ class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnW
   void starved(int error) override;
   // TurnWork
   bool run_turn() override;
-  bool prepare_sleep() override;
+  bool may_nap() override { return pools_.may_nap(); }
+  bool prepare_sleep(bool nap) override;
   void woke() override;
   // Timer: accepting may go on
   void on_timer() override { resume_accepting(); }
@@ -367,10 +368,10 @@ void Gateway::bury_connections() {
   if (paused_ && !armed()) resume_accepting();
 }
 
-bool Gateway::prepare_sleep() {
-  while (!unwatched_.empty()) unwatched_.front().watch();
+bool Gateway::prepare_sleep(bool nap) {
+  while (!nap && !unwatched_.empty()) unwatched_.front().watch();
   if (!dead_.empty() || !to_flush_.empty()) return false;
-  return pools_.prepare_sleep();
+  return pools_.prepare_sleep(nap);
 }
 
 void Gateway::woke() {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <ctime>
 #include <sys/epoll.h>
 #include <system_error>
 
@@ -27,6 +28,14 @@ void Poller::modify(int fd, std::uint32_t events, Watched& watched) {
 
 void Poller::remove(int fd) {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+}
+
+bool Poller::wait(std::chrono::nanoseconds time) const {
+  std::array<epoll_event, 64> events;
+  const timespec left{0, time.count()};
+  const int count = ::epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()),
+                                   &left, nullptr);
+  return count >= 0 || errno == EINTR;
 }
 
 bool Poller::dispatch() {

@@ -5,6 +5,7 @@
 
 #include "pyhost/unique_fd.h"
 
+#include <chrono>
 #include <cstdint>
 
 namespace pycgid {
@@ -38,6 +39,9 @@ class Poller {
 
   // Calls on_events for everything that is ready now; true when there was something.
   bool dispatch();
+  // Blocks until something is ready, without a call for it, or the time is over. False: this
+  // kernel cannot wait for so short a time.
+  bool wait(std::chrono::nanoseconds time) const;
 
  private:
   pyhost::UniqueFd epoll_;

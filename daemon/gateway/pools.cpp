@@ -166,9 +166,19 @@ bool Pools::run_turn() {
   return busy;
 }
 
-bool Pools::prepare_sleep() {
+bool Pools::may_nap() const {
+  bool full = false;
+  for (const auto& [id, pool] : pools_) {
+    const Dispatcher::Pressure pressure = pool->dispatcher.pressure();
+    if (pressure == Dispatcher::Pressure::some) return false;
+    full |= pressure == Dispatcher::Pressure::full;
+  }
+  return full;
+}
+
+bool Pools::prepare_sleep(bool nap) {
   return std::ranges::all_of(
-      pools_, [](const auto& entry) { return entry.second->dispatcher.prepare_sleep(); });
+      pools_, [nap](const auto& entry) { return entry.second->dispatcher.prepare_sleep(nap); });
 }
 
 void Pools::woke() {

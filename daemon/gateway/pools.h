@@ -37,7 +37,9 @@ class Pools {
 
   // --- the turn ---
   bool run_turn();
-  bool prepare_sleep();
+  // See TurnWork.
+  bool may_nap() const;
+  bool prepare_sleep(bool nap);
   void woke();
   void flush_access_logs();
 

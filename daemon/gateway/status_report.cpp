@@ -78,6 +78,7 @@ WorkerReport report_of(const Worker& worker, Clock::time_point now) {
 }
 
 std::vector<Figure> figures_of(const ExchangeContext& context) {
+  context.dispatcher.note_ended();
   const Dispatcher& dispatcher = context.dispatcher;
   const PoolStats& stats = dispatcher.stats();
   const Load load = dispatcher.load();

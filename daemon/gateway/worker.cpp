@@ -38,11 +38,13 @@ Worker::Worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel,
   for (std::uint32_t slot = channel_->slots(); slot > 0; --slot) free_.push_back(slot - 1);
   // Edge-triggered: every ring is an event of its own, and the bell need not be emptied for it.
   loop_.poller().add(channel_->bell_fd(), EPOLLIN | EPOLLET, bell_);
+  loop_.nap_poller().add(channel_->bell_fd(), EPOLLIN | EPOLLET, bell_);
   loop_.poller().add(channel_->passing_fd(), EPOLLRDHUP, hang_up_);
 }
 
 Worker::~Worker() {
   loop_.poller().remove(channel_->bell_fd());
+  loop_.nap_poller().remove(channel_->bell_fd());
   loop_.poller().remove(channel_->passing_fd());
 }
 
@@ -262,6 +264,25 @@ void Worker::on_stuck(std::uint32_t) {
              " after its timeout (options \"request-timeout\", \"stop-timeout\")");
   log_line(LogLevel::error, info_.name, "to be replaced " + why);
   owner_.worker_worn(*this, why);
+}
+
+// --- sleeping -----------------------------------------------------------------------------------
+
+void Worker::note_ended() {
+  if (lost_) return;
+  for (std::uint32_t slot = 0; slot < slots_.size(); ++slot) note_progress(slot);
+}
+
+bool Worker::prepare_sleep(bool anyone_waits) {
+  // Its end, or its replacement, waits for the end of a request.
+  const bool awaited = anyone_waits || retired_ || info_.max_requests != 0;
+  return channel_->prepare_sleep(awaited ? pyhost::Sleep::until_event
+                                         : pyhost::Sleep::until_answer);
+}
+
+// Half of what it has to do is left when the nap ends: time to give it more.
+bool Worker::prepare_nap() {
+  return channel_->prepare_sleep(pyhost::Sleep::nap, ahead() / 2);
 }
 
 void Worker::violated(std::string_view why) {

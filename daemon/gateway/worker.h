@@ -94,7 +94,11 @@ class Worker final : private DeadlineOwner {
 
   // Takes what the worker has ready; true when there was something.
   bool collect();
-  bool prepare_sleep() { return channel_->prepare_sleep(); }
+  // Sees which requests have ended, and nothing else: the gateway is not woken for it.
+  void note_ended();
+  // Before the loop blocks, see GatewayEnd. `anyone_waits`: for a thread to be free.
+  bool prepare_sleep(bool anyone_waits);
+  bool prepare_nap();
   void woke() { channel_->woke(); }
 
   void violated(std::string_view why);

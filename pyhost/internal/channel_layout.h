@@ -35,7 +35,7 @@ struct ChannelHeader {
 };
 
 using ReadyWord = std::atomic<std::uint64_t>;
-static_assert(ReadyWord::is_always_lock_free);
+static_assert(ReadyWord::is_always_lock_free && std::atomic<Sleep>::is_always_lock_free);
 
 // One for the channel.
 struct Board {
@@ -45,7 +45,8 @@ struct Board {
   Word demands;                             // gateway; changes when a slot's `demand` was set
   alignas(kCacheLine) Word queue_head;      // worker's threads, by compare and exchange
   alignas(kCacheLine) Gate gate;            // both
-  alignas(kCacheLine) Word gateway_sleeps;  // gateway sets it; who clears it rings the bell
+  alignas(kCacheLine) std::atomic<Sleep> gateway_sleeps;  // gateway sets it; who clears it rings
+  Word nap_reserve;                                       // gateway, before it naps
   alignas(kCacheLine) std::array<ReadyWord, kMaxSlots / 64> ready;  // worker sets, gateway clears
 };
 

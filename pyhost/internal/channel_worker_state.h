@@ -38,9 +38,10 @@ struct WorkerEnd::State {
         arrived(map.sizes().slots) {}
 
   // Whether the submission ring has entries; some may have been revoked.
-  bool work_waits() const {
-    const Board& board = map.board();
-    return board.queue_head.load() != board.queue_tail.load();
+  bool work_waits() const { return queued() != 0; }
+  std::uint32_t queued() const {
+    const std::uint32_t head = map.board().queue_head.load();
+    return map.board().queue_tail.load() - head;
   }
   bool stopping() const { return map.board().stopping.load() != 0 || closed.load(); }
   bool aborted(std::uint32_t slot) const {
@@ -60,7 +61,10 @@ struct WorkerEnd::State {
   // Response ring.
   std::uint32_t response_free(std::uint32_t slot) const;
   void put_block(std::uint32_t slot, BlockType type, std::string_view bytes);
-  void mark_ready(std::uint32_t slot);
+  enum class Occasion { answer, end, wait };
+  // Tells the gateway to look at the slot; wakes it if it wants to be woken for that.
+  void mark_ready(std::uint32_t slot, Occasion occasion);
+  bool rings_for(Sleep sleep, Occasion occasion) const;
 
   // Sleeps until `enough` holds or the request is aborted; the gateway changes `signal` after each
   // store that can make it so.

@@ -50,7 +50,7 @@ class Vandal {
 
   void disturb() {
     ring();
-    map_->board().gateway_sleeps.store(random_.below(2));
+    map_->board().gateway_sleeps.store(Sleep{random_.below(5)});
     map_->board().gate.call_one();
     send_file(fds_.passing.get(), {random_.below(80), random_.below(8)},
               random_.below(2) == 0 ? fds_.memory.get() : fds_.bell.get());
