@@ -29,6 +29,7 @@ target_sources(daemon_core PRIVATE
   gateway/slow_log.cpp
   gateway/status_report.cpp
   gateway/status_text.cpp
+  gateway/thread_waker.cpp
   gateway/timer_wheel.cpp
   gateway/warmup.cpp
   gateway/worker.cpp

@@ -134,7 +134,19 @@ class GatewayEnd {
   void post(std::uint32_t slot, const RequestHead& head);
   // Wakes a thread of the worker for what was posted, when one sleeps and none is on its way.
   void wake();
-  // Both.
+  // Whether a thread that takes a request wakes another one when more are queued, as it does from
+  // the start. Otherwise only wake() wakes, and whoever said so sees to it that the queue gets on.
+  void wake_for_each(bool yes);
+  // Threads that sleep, as the worker says.
+  std::uint32_t sleepers() const;
+  // Requests that threads have taken off the queue, modulo 2^32, and those that are in it, as the
+  // worker says; revoked ones are among both.
+  struct Queue {
+    std::uint32_t taken = 0;
+    std::uint32_t waiting = 0;
+  };
+  Queue queue() const;
+  // post() and wake().
   void submit(std::uint32_t slot, const RequestHead& head) {
     post(slot, head);
     wake();

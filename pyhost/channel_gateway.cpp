@@ -63,6 +63,19 @@ void GatewayEnd::wake() {
   if (gate.anyone_sleeps()) gate.call_one();
 }
 
+void GatewayEnd::wake_for_each(bool yes) {
+  state_->map.board().few_threads.store(yes ? 0 : 1);
+}
+
+std::uint32_t GatewayEnd::sleepers() const {
+  return state_->map.board().gate.sleepers();
+}
+
+GatewayEnd::Queue GatewayEnd::queue() const {
+  const std::uint32_t taken = state_->map.board().queue_head.load();
+  return {taken, state_->queue_tail - taken};
+}
+
 bool GatewayEnd::revoke(std::uint32_t slot) {
   GatewaySlot& mine = state_->slots[slot];
   if (mine.phase != Phase::queued) return false;

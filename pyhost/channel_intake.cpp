@@ -64,7 +64,7 @@ std::optional<TakenRequest> Intake::try_take() {
     if (!state.claim(*entry)) continue;
     if (at_gate_) state.map.board().gate.leave();
     at_gate_ = false;
-    state.wake_another();
+    if (state.map.board().few_threads.load() == 0) state.wake_another();
     return state.begin(*entry);
   }
   return std::nullopt;

@@ -117,7 +117,7 @@ class Dispatcher final : public WorkerOwner {
   bool refusing_ = false;
   bool leaving_ = false;
   PoolStats stats_;
-  bool queueing_ = false;  // at the end of the last turn
+  bool queueing_ = false;              // at the end of the last turn
   Clock::time_point answered_{};       // when workers had something ready last
   Clock::duration between_answers_{};  // since the time before that
   Clock::time_point stale_checked_{};

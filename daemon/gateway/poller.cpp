@@ -33,8 +33,8 @@ void Poller::remove(int fd) {
 bool Poller::wait(std::chrono::nanoseconds time) const {
   std::array<epoll_event, 64> events;
   const timespec left{0, time.count()};
-  const int count = ::epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()),
-                                   &left, nullptr);
+  const int count =
+      ::epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()), &left, nullptr);
   return count >= 0 || errno == EINTR;
 }
 

@@ -33,6 +33,7 @@ Worker::Worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd> channel,
       owner_(owner),
       slots_(channel_->slots()),
       deadlines_(pool_, channel_->slots(), loop, *this),
+      waker_(*channel_, info_.threads, loop),
       hang_up_(*this) {
   // Slots are used from the front, so that few pages of the shared memory are ever touched.
   for (std::uint32_t slot = channel_->slots(); slot > 0; --slot) free_.push_back(slot - 1);
@@ -90,7 +91,7 @@ bool Worker::submit(Exchange& exchange) {
 }
 
 void Worker::wake() {
-  if (std::exchange(wake_due_, false) && !lost_) channel_->wake();
+  if (std::exchange(wake_due_, false) && !lost_) waker_.wake();
 }
 
 bool Worker::take_back(std::uint32_t slot) {

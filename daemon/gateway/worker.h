@@ -6,6 +6,7 @@
 
 #include "daemon/gateway/event_loop.h"
 #include "daemon/gateway/request_deadlines.h"
+#include "daemon/gateway/thread_waker.h"
 #include "daemon/settings.h"
 #include "pyhost/channel.h"
 
@@ -162,6 +163,7 @@ class Worker final : private DeadlineOwner {
   std::vector<std::uint32_t> free_;
   std::deque<Submitted> order_;  // submitted and possibly untaken, oldest first
   RequestDeadlines deadlines_;
+  ThreadWaker waker_;
   unsigned active_ = 0;         // busy and not done
   std::uint64_t requests_ = 0;  // done
   bool open_ = true;

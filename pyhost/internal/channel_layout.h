@@ -39,12 +39,13 @@ static_assert(ReadyWord::is_always_lock_free && std::atomic<Sleep>::is_always_lo
 
 // One for the channel.
 struct Board {
-  ChannelHeader header;                     // written by create_channel
-  alignas(kCacheLine) Word queue_tail;      // gateway
-  Word stopping;                            // gateway
-  Word demands;                             // gateway; changes when a slot's `demand` was set
-  alignas(kCacheLine) Word queue_head;      // worker's threads, by compare and exchange
-  alignas(kCacheLine) Gate gate;            // both
+  ChannelHeader header;                 // written by create_channel
+  alignas(kCacheLine) Word queue_tail;  // gateway
+  Word stopping;                        // gateway
+  Word few_threads;                     // gateway; threads don't wake each other
+  Word demands;                         // gateway; changes when a slot's `demand` was set
+  alignas(kCacheLine) Word queue_head;  // worker's threads, by compare and exchange
+  alignas(kCacheLine) Gate gate;        // both
   alignas(kCacheLine) std::atomic<Sleep> gateway_sleeps;  // gateway sets it; who clears it rings
   Word nap_reserve;                                       // gateway, before it naps
   alignas(kCacheLine) std::array<ReadyWord, kMaxSlots / 64> ready;  // worker sets, gateway clears
