@@ -119,7 +119,6 @@ class ManagedPool {
 
   void complete(Plan& plan) const;
   void add_sockets(std::list<BoundSocket> sockets);
-  void drop_socket(BoundSocket& socket);
   void tell_refused() const;
   void tell(MessageType type, std::string text = {}, int fd = -1) const;
 
@@ -140,8 +139,8 @@ class ManagedPool {
   std::list<BoundSocket> sockets_;      // of that plan
   std::unique_ptr<Plan> next_;          // of the generation on its way; null: none
   std::list<BoundSocket> new_sockets_;  // of the next plan, those that plan_ has not
-  std::list<BoundSocket> offered_;
-  std::optional<PoolConfig> wanted_;  // after the generation on its way
+  std::list<BoundSocket> offered_;      // by pools that were removed
+  std::optional<PoolConfig> wanted_;    // after the generation on its way
   PoolSupervisor workers_;
   std::optional<StartupError> failure_;
   bool removed_ = false;
