@@ -13,7 +13,7 @@ namespace pycgid {
 namespace {
 
 constexpr std::string_view kForms =
-    "write unix:/path, unix:@name, HOST:PORT, [V6]:PORT, *:PORT or fd:N";
+    "write unix:/path, unix:@name, HOST:PORT, [V6]:PORT, *:PORT, fd:N or systemd:NAME";
 
 bool is_ip(int family, const std::string& host) {
   std::array<unsigned char, 16> bytes{};
@@ -41,6 +41,15 @@ std::string parse_fd(std::string_view text, Address& address) {
   address.kind = Address::Kind::inherited_fd;
   address.fd = static_cast<int>(*number);
   return {};
+}
+
+std::string parse_systemd(std::string_view text, Address& address) {
+  address.kind = Address::Kind::systemd;
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return {};
+  address.name = text.substr(colon + 1);
+  if (address.name.empty()) return "the name of the descriptors is missing";
+  return address.name.find(':') == std::string::npos ? "" : "no name of a descriptor holds \":\"";
 }
 
 std::string check_host(std::string_view host, bool bracketed) {
@@ -74,17 +83,15 @@ std::string parse_address(std::string_view text, Protocol protocol, Address& add
   address.text = text;
   if (text.find('\0') != std::string_view::npos) return "it holds a NUL byte";
   if (text.starts_with("tls:")) return "TLS is not built yet in this version";
-  if (text == "systemd" || text.starts_with("systemd:")) {
-    return "socket activation is not built yet in this version";
-  }
+  if (text == "systemd" || text.starts_with("systemd:")) return parse_systemd(text, address);
   if (text.starts_with("unix:")) return parse_unix(text.substr(5), address);
   if (text.starts_with("fd:")) return parse_fd(text.substr(3), address);
   return parse_tcp(text, address);
 }
 
 std::string socket_key(const Address& address) {
-  return concat(static_cast<int>(address.kind), " ", address.path, " ", address.host, " ",
-                unsigned{address.port}, " ", address.fd);
+  return concat(static_cast<int>(address.kind), " ", address.path, " ", address.name, " ",
+                address.host, " ", unsigned{address.port}, " ", address.fd);
 }
 
 std::string_view option_name(Protocol protocol) {

@@ -12,8 +12,8 @@ namespace pycgid {
 // Longest path of a Unix socket: sun_path less the suffix of its temporary name (listener.cpp).
 inline constexpr std::size_t kMaxSocketPath = 96;
 
-// Fills `address` from "unix:/path", "unix:@abstract", "HOST:PORT", "[V6]:PORT", "*:PORT" or
-// "fd:N". Returns what is wrong with it, "" when nothing is.
+// Fills `address` from "unix:/path", "unix:@abstract", "HOST:PORT", "[V6]:PORT", "*:PORT", "fd:N",
+// "systemd" or "systemd:NAME". Returns what is wrong with it, "" when nothing is.
 std::string parse_address(std::string_view text, Protocol protocol, Address& address);
 
 // The same for two addresses that only one socket can have, whatever the protocol.

@@ -88,7 +88,10 @@ void check_addresses(const std::vector<ConfigSection>& pools) {
       if (option.row->name != "fastcgi" && option.row->name != "scgi") continue;
       Address address;
       parse_address(option.value, Protocol::fastcgi, address);
-      const auto [first, fresh] = seen.emplace(socket_key(address), std::pair(&pool, &option));
+      // Of descriptors without a name each pool has its own.
+      const bool is_pools = address.kind == Address::Kind::systemd && address.name.empty();
+      const auto [first, fresh] = seen.emplace(socket_key(address) + (is_pools ? pool.name : ""),
+                                               std::pair(&pool, &option));
       if (fresh) continue;
       const auto& [other, taken] = first->second;
       refuse(option.where, concat("address ", in_quotes(option.value), " is that of pool ",

@@ -140,7 +140,8 @@ constexpr OptionScope kAnywhere = OptionScope::anywhere;
 // clang-format off
 constexpr OptionRow kRows[] = {
   {"fastcgi", "ADDR", "", Sec::sockets,
-   "listen for FastCGI on unix:/path, unix:@name, HOST:PORT, [V6]:PORT, *:PORT or fd:N",
+   "listen for FastCGI on unix:/path, unix:@name, HOST:PORT, [V6]:PORT, *:PORT, fd:N or "
+   "systemd:NAME",
    add_address<Protocol::fastcgi>, {}, kRepeatable},
   {"scgi", "ADDR", "", Sec::sockets, "listen for SCGI, likewise",
    add_address<Protocol::scgi>, {}, kRepeatable},

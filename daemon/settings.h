@@ -16,13 +16,15 @@ using Milliseconds = std::chrono::milliseconds;
 enum class Protocol { fastcgi, scgi };
 
 struct Address {
-  enum class Kind { unix_path, unix_abstract, tcp, inherited_fd };
+  enum class Kind { unix_path, unix_abstract, tcp, inherited_fd, systemd };
   Kind kind = Kind::unix_path;
   Protocol protocol = Protocol::fastcgi;
   std::string path;        // unix_path, unix_abstract (without the "@")
+  std::string name;        // systemd: of the descriptors; empty: not given
   std::string host;        // tcp: an address or "*"
   std::uint16_t port = 0;  // tcp
-  int fd = -1;             // inherited_fd
+  int fd = -1;             // inherited_fd; systemd, once it was found
+  std::string missing;     // systemd: why no descriptor was found
   std::string text;        // as the administrator wrote it, for messages
 
   bool operator==(const Address&) const = default;

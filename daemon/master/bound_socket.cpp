@@ -80,8 +80,8 @@ bool is_listening_stream(int fd) {
   return listening != 0 && type == SOCK_STREAM && !connected && errno == ENOTCONN;
 }
 
-// Moves an inherited socket out of the way of 0, 1 and 2 and makes it CLOEXEC.
-pyhost::UniqueFd adopt(const Address& address) {
+// An own copy of an inherited socket, out of the way of 0, 1 and 2.
+pyhost::UniqueFd copy_inherited(const Address& address) {
   if (!is_listening_stream(address.fd)) {
     fail_start(ExitStatus::usage,
                concat("cannot use ", address.text, ": it is not a listening stream socket ",
@@ -90,6 +90,11 @@ pyhost::UniqueFd adopt(const Address& address) {
   pyhost::UniqueFd fd(fcntl(address.fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
   if (!fd) cannot_bind(address, reason(errno));
   fcntl(fd.get(), F_SETFL, fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
+  return fd;
+}
+
+pyhost::UniqueFd adopt(const Address& address) {
+  pyhost::UniqueFd fd = copy_inherited(address);
   pyhost::UniqueFd original(address.fd);
   if (address.fd == STDIN_FILENO) {
     const pyhost::UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -98,10 +103,21 @@ pyhost::UniqueFd adopt(const Address& address) {
   return fd;
 }
 
+// The service manager's descriptor stays as it is: another pool may want it after a reload.
+pyhost::UniqueFd activated(const Address& address) {
+  if (address.fd < 0) {
+    fail_start(ExitStatus::usage,
+               concat("cannot use ", address.text, ": ", address.missing, " ", option_of(address)));
+  }
+  return copy_inherited(address);
+}
+
 pyhost::UniqueFd listen_on(const Address& address, const PoolSettings& pool, int backlog) {
   switch (address.kind) {
     case Address::Kind::inherited_fd:
       return adopt(address);
+    case Address::Kind::systemd:
+      return activated(address);
     case Address::Kind::tcp:
       return listen_tcp(address, backlog);
     case Address::Kind::unix_abstract:

@@ -4,6 +4,7 @@
 #include "daemon/handover.h"
 #include "daemon/libexec.h"
 #include "daemon/log.h"
+#include "daemon/master/activation.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 
@@ -37,6 +38,7 @@ LoadedConfiguration load(const ConfigSource& source) {
   loaded.written = load_configuration(source);
   loaded.settings = make_settings(loaded.written);
   loaded.settings.libexec_dir = find_libexec_dir();
+  assign_sockets(inherited_sockets(), loaded.settings);
   return loaded;
 }
 

@@ -77,10 +77,17 @@ TEST_CASE("address: inherited descriptors", "[address]") {
   CHECK(refusal("fd:") != "");
 }
 
+TEST_CASE("address: sockets of the service manager", "[address]") {
+  CHECK(parsed("systemd").kind == Address::Kind::systemd);
+  CHECK(parsed("systemd").name == "");
+  CHECK(parsed("systemd:blog").name == "blog");
+  CHECK(refusal("systemd:") == "the name of the descriptors is missing");
+  CHECK(refusal("systemd:a:b") != "");
+  CHECK(refusal("systemdx") != "");
+}
+
 TEST_CASE("address: what is not built yet is refused by name", "[address]") {
   CHECK(refusal("tls:127.0.0.1:9000") == "TLS is not built yet in this version");
-  CHECK(refusal("systemd") == "socket activation is not built yet in this version");
-  CHECK(refusal("systemd:blog") == "socket activation is not built yet in this version");
 }
 
 }  // namespace

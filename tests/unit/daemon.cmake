@@ -1,6 +1,6 @@
 # Master, configuration, log, and the manual page.
 pycgid_unit_test(daemon_unit
-  SOURCES address_test.cpp bound_socket_test.cpp command_line_test.cpp config_file_test.cpp
+  SOURCES activation_test.cpp address_test.cpp bound_socket_test.cpp command_line_test.cpp config_file_test.cpp
           handover_test.cpp link_test.cpp log_test.cpp option_table_test.cpp pool_change_test.cpp pool_recycling_test.cpp
           pool_supervisor_test.cpp process_test.cpp worker_command_test.cpp
   LIBS daemon_core)
