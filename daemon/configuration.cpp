@@ -101,14 +101,31 @@ void check_addresses(const std::vector<ConfigSection>& pools) {
   }
 }
 
-void add_missing(ConfigSection& section, std::string_view option, std::string value) {
-  if (!section.has(option)) section.options.push_back({find_option(option), std::move(value), {}});
-}
-
 const GivenOption* find_given(const ConfigSection& section, std::string_view option) {
   const auto found = std::ranges::find_if(
       section.options, [option](const GivenOption& given) { return given.row->name == option; });
   return found == section.options.end() ? nullptr : &*found;
+}
+
+// A daemon has no standard error that its logs could go to.
+void check_daemonize(const Configuration& configuration, const Settings& settings) {
+  if (!settings.daemonize) return;
+  const std::string& where = find_given(configuration.global, "daemonize")->where;
+  if (settings.log == "stderr") {
+    refuse(where,
+           "option \"daemonize\" closes standard error, to which option \"log\" sends the log; "
+           "give \"log\" a path, or syslog");
+  }
+  for (const PoolSettings& pool : settings.pools) {
+    if (pool.access_log != "stderr") continue;
+    refuse(where, concat("option \"daemonize\" closes standard error, to which option "
+                         "\"access-log\" of pool ",
+                         in_quotes(pool.name), " sends its log; give it a path, or syslog"));
+  }
+}
+
+void add_missing(ConfigSection& section, std::string_view option, std::string value) {
+  if (!section.has(option)) section.options.push_back({find_option(option), std::move(value), {}});
 }
 
 void append_line(std::string& text, const OptionRow& row, std::string_view value) {
@@ -174,6 +191,7 @@ Settings make_settings(const Configuration& configuration) {
     check_pool(section);
   }
   check_addresses(configuration.pools);
+  check_daemonize(configuration, settings);
   return settings;
 }
 

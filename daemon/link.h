@@ -41,12 +41,14 @@ enum class MessageType : std::uint32_t {
   unlisten,        // pool; text as in `listen`: that listener's backlog is accepted, then it closes
   remove_pool,     // pool: its listeners close likewise, its connections when they are idle
   pool_ended,      // pool that was removed: its workers are gone, what still waits is refused
+  ping,            // answer with `pong`
   // gateway to master
   gateway_ready,    // the listeners are watched, messages are read
   worker_violated,  // worker; text: why. Kill it
   worker_warm,      // worker: it has answered the requests of option "warmup"
   warmup_failed,    // worker; text: why. It must not serve
   worker_worn,      // worker; text: why. Start another, and retire it when that one is ready
+  pong,             // the loop runs
   drained           // everything that was accepted is finished; the gateway ends after its workers
 };
 

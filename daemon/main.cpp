@@ -5,11 +5,14 @@
 #include "daemon/configuration.h"
 #include "daemon/libexec.h"
 #include "daemon/log.h"
+#include "daemon/master/background.h"
 #include "daemon/master/descriptors.h"
 #include "daemon/master/log_files.h"
 #include "daemon/master/master.h"
+#include "daemon/master/pid_file.h"
 #include "daemon/master/process_title.h"
 #include "daemon/master/reconfiguration.h"
+#include "daemon/master/service_manager.h"
 #include "daemon/startup_error.h"
 
 #include <exception>
@@ -20,15 +23,31 @@
 namespace pycgid {
 namespace {
 
-void serve(const ConfigSource& source, const ProcessTitle& title) {
-  LoadedConfiguration configuration = load(source);
+void run_master(const ConfigSource& source, LoadedConfiguration& configuration,
+                const ProcessTitle& title, ServiceManager& service) {
   LogFiles logs(configuration.settings);
   logs.open();
   set_log_level(configuration.settings.log_level);
   set_log_identity("master");
-  Master master(source, configuration, logs, title);
+  Master master(source, configuration, logs, title, service);
   title.set("pycgid: master");
   master.run();
+}
+
+void serve(const ConfigSource& source, const ProcessTitle& title) {
+  LoadedConfiguration configuration = load(source);
+  PidFile pid_file(configuration.settings.pidfile);
+  Background background;
+  if (configuration.settings.daemonize) background.enter();
+  ServiceManager service(pid_file, background);
+  try {
+    pid_file.prepare();
+    run_master(source, configuration, title, service);
+  } catch (const StartupError& error) {
+    service.failed(error.text);
+    background.failed(error.status);
+    throw;
+  }
 }
 
 void check(const CommandLine& command) {

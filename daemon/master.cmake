@@ -1,11 +1,12 @@
 # Master, configuration, log.
 target_sources(daemon_core PRIVATE
   address.cpp check.cpp command_line.cpp config_file.cpp configuration.cpp handover.cpp libexec.cpp link.cpp
-  log.cpp option_table.cpp option_values.cpp syslog_socket.cpp text.cpp text_file.cpp
-  master/activation.cpp master/bound_socket.cpp master/descriptors.cpp master/exit_text.cpp master/gateway_process.cpp
+  log.cpp notify_socket.cpp option_table.cpp option_values.cpp syslog_socket.cpp text.cpp text_file.cpp
+  master/activation.cpp master/background.cpp master/bound_socket.cpp master/descriptors.cpp master/exit_text.cpp master/gateway_process.cpp
   master/log_file.cpp master/log_files.cpp master/managed_pool.cpp master/master.cpp
-  master/pool_recycling.cpp master/pool_reload.cpp master/pool_set.cpp master/pool_supervisor.cpp master/privileges.cpp
-  master/process_memory.cpp master/process_title.cpp master/reconfiguration.cpp master/signals.cpp master/unix_socket.cpp
+  master/pid_file.cpp master/pool_recycling.cpp master/pool_reload.cpp master/pool_set.cpp master/pool_supervisor.cpp master/privileges.cpp
+  master/process_memory.cpp master/process_title.cpp master/reconfiguration.cpp master/service_manager.cpp
+  master/service_state.cpp master/signals.cpp master/unix_socket.cpp
   master/worker_command.cpp
   master/worker_process.cpp master/worker_spawn.cpp)
 # Where pyhost is, seen from the prefix: an installation may be moved as a whole.

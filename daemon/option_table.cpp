@@ -255,8 +255,10 @@ constexpr OptionRow kRows[] = {
   {"rlimit-nofile", "N", "", Sec::process},
   {"rlimit-core", "SIZE", "", Sec::process},
   {"chroot", "DIR", "", Sec::process},
-  {"daemonize", "", "no", Sec::process},
-  {"pidfile", "PATH", "", Sec::process},
+  {"daemonize", "", "no", Sec::process, "go to the background when the applications serve",
+   set_flag<&S::daemonize>, {}, kOnce, kGlobal},
+  {"pidfile", "PATH", "", Sec::process, "file for the master's pid, there while it serves",
+   set_text<&S::pidfile>, {}, kOnce, kGlobal},
 
   {"log", "WHERE", "stderr", Sec::logs, "stderr, syslog, syslog:FACILITY or the path of a file",
    set_log, {}, kOnce, kGlobal},

@@ -98,6 +98,8 @@ struct Settings {
   std::vector<std::string> allow_peer;  // CIDR; empty: everybody
   std::uint64_t max_connections = 10'000;
   std::string temp_dir = "/tmp";
+  bool daemonize = false;
+  std::string pidfile;         // empty: none
   std::string log = "stderr";  // or "syslog", "syslog:FACILITY", a path
   LogLevel log_level = LogLevel::notice;
   std::uint64_t rotate_size = 0;  // of logs; 0: off

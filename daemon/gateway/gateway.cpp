@@ -158,6 +158,9 @@ void Gateway::on_message(Message& message) {
       return remove_pool(message);
     case MessageType::finish:
       return finish();
+    case MessageType::ping:
+      link_.send({.type = MessageType::pong});
+      return;
     case MessageType::log_reopened:
       if (!message.fds.empty()) open_error_log(std::move(message.fds.front()));
       return;

@@ -2,6 +2,7 @@
 #include "daemon/master/gateway_process.h"
 
 #include "daemon/log.h"
+#include "daemon/master/background.h"
 #include "daemon/master/descriptors.h"
 #include "daemon/master/signals.h"
 #include "daemon/startup_error.h"
@@ -57,6 +58,7 @@ std::string GatewayProcess::start(const std::vector<ServedPool>& pools,
 void GatewayProcess::become_gateway(const std::vector<ServedSocket>& sockets, const Link& link,
                                     pid_t master) const {
   setpgid(0, 0);
+  if (settings_.daemonize) leave_standard_descriptors();
   if (!drop_privileges(credentials_)) {
     log_error(concat("gateway cannot change to user ", in_quotes(settings_.user), ": ",
                      reason(errno), " (option \"user\")"));

@@ -73,6 +73,10 @@ class ManagedPool {
   // Says why it does not start, unless that was said before, has the gateway answer 503, and tries
   // again later.
   void retry_later(TimePoint now);
+  // A reload, or the first start, is not over yet.
+  bool is_reloading() const { return !is_decided() || wanted_ || workers_.is_reloading(); }
+  // Why the last reload failed; empty when it did not.
+  std::string reload_failure() const { return workers_.reload_failure(); }
   // The daemon ends: as PoolSupervisor has it, and no more attempts.
   void stop(TimePoint now);
   void kill_all();

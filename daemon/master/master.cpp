@@ -4,6 +4,7 @@
 #include "daemon/log.h"
 #include "daemon/master/exit_text.h"
 #include "daemon/master/process_memory.h"
+#include "daemon/master/service_state.h"
 #include "daemon/master/signals.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
@@ -37,8 +38,9 @@ std::string plural(unsigned count, std::string_view thing) {
 }  // namespace
 
 Master::Master(const ConfigSource& source, LoadedConfiguration& configuration, LogFiles& logs,
-               const ProcessTitle& title)
+               const ProcessTitle& title, ServiceManager& service)
     : logs_(logs),
+      service_(service),
       gateway_(configuration.settings, title),
       pools_({configuration.settings, logs, *this}),
       reconfiguration_(source, configuration, {configuration.settings, logs, *this}, pools_) {
@@ -57,6 +59,7 @@ void Master::run() {
 }
 
 void Master::boot() {
+  tell_service();
   start_gateway(current_time());
   pools_.boot(current_time());
   hear_news();
@@ -93,6 +96,7 @@ void Master::wait() {
   on_time(now);
   pools_.settle(current_time());
   hear_news();
+  tell_service();
 }
 
 int Master::patience(TimePoint now) const {
@@ -103,6 +107,7 @@ int Master::patience(TimePoint now) const {
   consider(end_due_);
   consider(logs_.next_due());
   consider(pools_.next_due());
+  consider(service_.next_due());
   if (!next) return -1;
   const auto left = std::chrono::ceil<Milliseconds>(*next - now).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, std::numeric_limits<int>::max()));
@@ -138,6 +143,9 @@ void Master::on_message(const Message& message) {
   switch (message.type) {
     case MessageType::gateway_ready:
       gateway_ready_ = true;
+      [[fallthrough]];
+    case MessageType::pong:
+      service_.on_pong(current_time());
       break;
     case MessageType::drained:
       log_info("all requests are finished");
@@ -150,6 +158,7 @@ void Master::on_message(const Message& message) {
 void Master::on_time(TimePoint now) {
   pools_.on_time(now);
   if (logs_.tend(now)) send_logs();
+  if (service_.wants_ping(now)) gateway_.send({.type = MessageType::ping});
   if (gateway_due_ && *gateway_due_ <= now && phase_ == Phase::serving) {
     start_gateway(now);
     if (!gateway_.is_running()) return;
@@ -229,6 +238,15 @@ void Master::hear_news() {
   if (std::exchange(reload_wanted_, false)) reload();
 }
 
+void Master::tell_service() {
+  using Told = ServiceState::Phase;
+  if (failure_) return;  // told of at the end
+  const Told phase = phase_ == Phase::booting   ? Told::starting
+                     : phase_ == Phase::serving ? Told::serving
+                                                : Told::stopping;
+  service_.observe(service_state(phase, pools_), current_time());
+}
+
 void Master::on_start_failure(ManagedPool& pool, TimePoint now) {
   if (phase_ == Phase::booting && pools_.have_all_failed()) {
     fail_boot(*pool.failure());
@@ -248,7 +266,8 @@ void Master::announce(const ManagedPool& pool) const {
 void Master::reload() {
   if (phase_ == Phase::stopping || phase_ == Phase::ending) return;
   if (gateway_ready_) {
-    reconfiguration_.run(current_time());
+    service_.reload_began();
+    if (!reconfiguration_.run(current_time())) service_.reload_refused();
   } else {
     reload_wanted_ = true;
   }

@@ -7,6 +7,7 @@
 #include "daemon/master/pool_set.h"
 #include "daemon/master/process_title.h"
 #include "daemon/master/reconfiguration.h"
+#include "daemon/master/service_manager.h"
 #include "pyhost/unique_fd.h"
 
 #include <cstdint>
@@ -21,7 +22,7 @@ class Master : private PoolHost {
   // master; `configuration`, read from `source`, changes when it is read again. Throws
   // StartupError.
   Master(const ConfigSource& source, LoadedConfiguration& configuration, LogFiles& logs,
-         const ProcessTitle& title);
+         const ProcessTitle& title, ServiceManager& service);
 
   // Returns when everything has ended after a signal. Throws StartupError when no pool starts;
   // nothing is left running then.
@@ -57,6 +58,7 @@ class Master : private PoolHost {
   void on_child_exited(pid_t pid, int wait_status);
   void on_gateway_exited(int wait_status, TimePoint now);
   void hear_news();
+  void tell_service();
   void on_start_failure(ManagedPool& pool, TimePoint now);
   void announce(const ManagedPool& pool) const;
   void reload();
@@ -68,6 +70,7 @@ class Master : private PoolHost {
   void end_all();
 
   LogFiles& logs_;
+  ServiceManager& service_;
   GatewayProcess gateway_;
   pyhost::UniqueFd signals_;
   PoolSet pools_;

@@ -124,6 +124,7 @@ void PoolSupervisor::take_over(TimePoint now) {
   const bool first = serving_ == 0;
   serving_ = std::exchange(candidate_, 0);
   host_.on_take_over(index_);
+  reload_failure_.clear();
   replacements_.clear();
   backoffs_.clear();
   tell_take_over();
@@ -146,6 +147,7 @@ void PoolSupervisor::give_up_candidate(ExitStatus status, const std::string& why
     start_failure_ = StartupError{status, why};
     return;
   }
+  reload_failure_ = why;
   log_error(concat("reload failed: ", why, "; generation ", serving_, " goes on",
                    next_ != nullptr ? " with the old settings" : ""));
   if (std::exchange(reload_again_, false)) reload(now);
@@ -206,6 +208,13 @@ void PoolSupervisor::on_violation(std::uint32_t id, std::string_view why) {
   if (worker == workers_.end() || worker->state() == WorkerState::ending) return;
   worker->blame(ExitStatus::bug, concat("was killed: ", why));
   kill(*worker);
+}
+
+std::size_t PoolSupervisor::in_service() const {
+  const auto serves = [this](const WorkerProcess& worker) {
+    return worker.generation() == serving_ && worker.state() == WorkerState::ready;
+  };
+  return static_cast<std::size_t>(std::ranges::count_if(workers_, serves));
 }
 
 bool PoolSupervisor::owns(pid_t pid) const {

@@ -90,6 +90,14 @@ class PoolSupervisor {
   std::uint32_t serving() const { return serving_; }
   bool has_candidate() const { return candidate_ != 0; }
   std::uint32_t next_generation() const { return last_generation_ + 1; }
+  // Workers that get requests.
+  std::size_t in_service() const;
+  // A new generation is starting beside the serving one.
+  bool is_reloading() const { return serving_ != 0 && candidate_ != 0; }
+  // Why the last reload failed; empty when it did not.
+  const std::string& reload_failure() const { return reload_failure_; }
+  // One that failed before it got here.
+  void note_reload_failure(const std::string& why) { reload_failure_ = why; }
   bool is_empty() const { return workers_.empty(); }
   // Set when the first generation failed.
   const std::optional<StartupError>& start_failure() const { return start_failure_; }
@@ -148,6 +156,7 @@ class PoolSupervisor {
   bool stopping_ = false;
   TimePoint memory_checked_{};
   std::optional<StartupError> start_failure_;
+  std::string reload_failure_;
 };
 
 }  // namespace pycgid

@@ -15,10 +15,10 @@ namespace {
 using namespace pycgid;
 using Strings = std::vector<std::string>;
 
-constexpr std::array<const char*, 7> kEnviron{
-    "PATH=/usr/bin", "LANG=C.UTF-8",         "LISTEN_FDS=1",
-    "LISTEN_PID=7",  "NOTIFY_SOCKET=/run/n", "FCGI_WEB_SERVER_ADDRS=::1",
-    nullptr};
+constexpr std::array<const char*, 9> kEnviron{
+    "PATH=/usr/bin",   "LANG=C.UTF-8",         "LISTEN_FDS=1",
+    "LISTEN_PID=7",    "NOTIFY_SOCKET=/run/n", "FCGI_WEB_SERVER_ADDRS=::1",
+    "WATCHDOG_USEC=1", "WATCHDOG_PID=7",       nullptr};
 
 std::string refusal(const PoolSettings& pool) {
   try {

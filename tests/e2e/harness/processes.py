@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import time
 
 
 def session_members(session):
@@ -19,6 +20,11 @@ def children(parent):
 def has_zombie(parent):
     """Whether a child of a process has ended and was not reaped."""
     return any(_stat(pid)[:2] == ["Z", str(parent)] for pid in _pids())
+
+
+def parent(child):
+    """The pid of the parent of a living process."""
+    return int(_stat(child)[1])
 
 
 def title(pid):
@@ -51,6 +57,16 @@ def wait_gone(pid, deadline=10):
         return bool(select.select([pidfd], [], [], deadline)[0])
     finally:
         os.close(pidfd)
+
+
+def wait_until(condition, deadline=10):
+    """Waits for what the kernel tells nobody of; False when it does not come to be in time."""
+    limit = time.monotonic() + deadline
+    while not condition():
+        if time.monotonic() > limit:
+            return False
+        os.sched_yield()
+    return True
 
 
 def kill(pid, number=signal.SIGKILL):

@@ -1,0 +1,116 @@
+// Option "pidfile", see pid_file.h.
+#include "daemon/master/pid_file.h"
+
+#include "daemon/log.h"
+#include "daemon/option_values.h"
+#include "daemon/startup_error.h"
+#include "daemon/text.h"
+#include "pyhost/unique_fd.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <string_view>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace pycgid {
+namespace {
+
+constexpr mode_t kMode = 0644;
+
+[[noreturn]] void refuse(const std::string& path, std::string_view why) {
+  fail_start(ExitStatus::system,
+             concat("cannot use pid file ", in_quotes(path), ": ", why, " (option \"pidfile\")"));
+}
+
+std::string content_of(const std::string& path) {
+  std::ifstream file(path);
+  std::string content{std::istreambuf_iterator<char>(file), {}};
+  while (content.ends_with('\n')) content.pop_back();
+  return content;
+}
+
+// The pid in the file; 0 when there is no file, or an empty one. Anything else is not ours to
+// replace.
+pid_t read_pid(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::symlink_status(path, error);
+  if (!std::filesystem::exists(status)) return 0;
+  if (!std::filesystem::is_regular_file(status)) refuse(path, "it is no regular file");
+  const std::string content = content_of(path);
+  if (content.empty()) return 0;
+  const auto number = parse_number(content);
+  if (!number || *number > std::uint64_t{std::numeric_limits<pid_t>::max()}) {
+    refuse(path, "what stands there now is no pid file; remove it, or name another file");
+  }
+  return static_cast<pid_t>(*number);
+}
+
+// "4711 (pycgid: master) S 1 ..." is what /proc/PID/stat says.
+bool is_zombie(const std::string& status) {
+  const std::size_t bracket = status.rfind(')');
+  return bracket != std::string::npos && status.substr(bracket + 1).starts_with(" Z");
+}
+
+// Numbers are used again: what runs under it now may be anything. A zombie has ended.
+bool is_master(pid_t pid) {
+  if (pid <= 0 || pid == ::getpid()) return false;
+  const std::string status = content_of(concat("/proc/", pid, "/stat"));
+  const bool is_ours = status.starts_with(concat(pid, " (pycgid) ")) ||
+                       status.starts_with(concat(pid, " (pycgid: master) "));
+  return is_ours && !is_zombie(status);
+}
+
+}  // namespace
+
+PidFile::PidFile(const std::string& path) {
+  if (path.empty()) return;
+  std::error_code error;
+  path_ = std::filesystem::absolute(path, error).string();
+  const pid_t pid = read_pid(path_);
+  if (is_master(pid)) {
+    fail_start(ExitStatus::system,
+               concat("is running already, pid ", pid, " (option \"pidfile\", ", path_, ")"));
+  }
+}
+
+PidFile::~PidFile() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (published_ && content_of(path_) == std::to_string(::getpid())) ::unlink(path_.c_str());
+}
+
+void PidFile::prepare() {
+  if (path_.empty()) return;
+  const std::string temporary = concat(path_, ".", ::getpid());
+  ::unlink(temporary.c_str());
+  const pyhost::UniqueFd fd(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kMode));
+  if (!fd) refuse(path_, reason(errno));
+  temporary_ = temporary;
+  const std::string text = concat(::getpid(), "\n");
+  if (::fchmod(fd.get(), kMode) != 0 || ::write(fd.get(), text.data(), text.size()) < 0) {
+    refuse(path_, reason(errno));
+  }
+}
+
+void PidFile::publish() {
+  if (temporary_.empty()) return;
+  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    log_error(concat("cannot write pid file ", in_quotes(path_), ": ", reason(errno),
+                     " (option \"pidfile\"), continuing without it"));
+    return;
+  }
+  temporary_.clear();
+  published_ = true;
+}
+
+}  // namespace pycgid

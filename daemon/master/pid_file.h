@@ -1,0 +1,30 @@
+// Option "pidfile": the master's pid, for init scripts. Used by the master alone.
+#pragma once
+
+#include <string>
+
+namespace pycgid {
+
+class PidFile {
+ public:
+  // `path` as in option "pidfile"; empty: there is none. Throws StartupError when the file names a
+  // pycgid that runs, or is not a pid file at all.
+  explicit PidFile(const std::string& path);
+  // Removes the file if it is ours.
+  ~PidFile();
+  PidFile(const PidFile&) = delete;
+  PidFile& operator=(const PidFile&) = delete;
+
+  // In the process that will serve: writes the file under a temporary name, so that what does not
+  // work is known early. Throws StartupError.
+  void prepare();
+  // The daemon serves: the file gets its name, in one step; a stale one goes.
+  void publish();
+
+ private:
+  std::string path_;
+  std::string temporary_;  // empty: not prepared
+  bool published_ = false;
+};
+
+}  // namespace pycgid
