@@ -33,4 +33,5 @@ target_sources(daemon_core PRIVATE
   gateway/timer_wheel.cpp
   gateway/warmup.cpp
   gateway/worker.cpp
+  gateway/worker_end.cpp
   gateway/worker_output.cpp)

@@ -21,12 +21,12 @@ enum class MessageType : std::uint32_t {
                    // fds: read end of its stdout and stderr
   worker_ready,    // worker, which has loaded the application; fds: the gateway's ChannelFds
                    // (memory, bell, passing)
-  worker_exited,   // worker; text: how it ended ("exited with status 1")
+  worker_exited,   // worker; text: what to log about it, see gateway/worker_end.h
   take_over,       // pool, generation: requests go to workers of this generation only; older ones
                    // end when they are idle. The first one also opens the pool's listeners
   listen,          // pool; text: "fastcgi" or "scgi", a blank and the address as it was written;
                    // fds: the socket. One more listener
-  refuse,          // pool: it does not start; requests are answered 503 until the next take_over
+  refuse,          // pool; text: why. Requests are answered 503 until the next take_over
   retire,          // worker: gets no more requests, and ends when it is idle
   finish,          // stop accepting, finish what was accepted, then report `drained` and exit
   log_reopened,    // fds: the log's new descriptor

@@ -2,6 +2,7 @@
 
 #include "daemon/gateway/warmup.h"
 #include "daemon/log.h"
+#include "daemon/text.h"
 
 #include <algorithm>
 #include <array>
@@ -17,6 +18,9 @@ constexpr std::chrono::milliseconds kStale{3};
 // Naps are for workers that have this many requests ahead, and whose answers come this quickly.
 constexpr unsigned kNapAhead = 2;
 constexpr std::chrono::microseconds kQuick{300};
+
+// Requests that are named in the line about a worker's end; the access log has them all.
+constexpr std::size_t kMostNamed = 16;
 
 std::string random_prefix() {
   std::array<char, 16> text;
@@ -50,8 +54,9 @@ bool Dispatcher::enqueue(Exchange& exchange) {
   return true;
 }
 
-void Dispatcher::refuse_all() {
+void Dispatcher::refuse_all(std::string why) {
   refusing_ = true;
+  why_refusing_ = std::move(why);
 }
 
 void Dispatcher::end() {
@@ -119,10 +124,15 @@ void Dispatcher::end_warm_up(const WarmUp& warm_up, Worker& worker) {
                 .text = warm_up.problem()});
 }
 
-void Dispatcher::worker_exited(std::uint32_t id) {
+Losses Dispatcher::worker_exited(std::uint32_t id) {
   for (const auto& worker : workers_) {
     if (worker->info().id == id && !worker->lost()) worker_hung_up(*worker);
   }
+  const auto losses = losses_.find(id);
+  if (losses == losses_.end()) return {};
+  Losses found = std::move(losses->second);
+  losses_.erase(losses);
+  return found;
 }
 
 void Dispatcher::take_over(std::uint32_t generation) {
@@ -177,7 +187,20 @@ void Dispatcher::worker_hung_up(Worker& worker) {
 void Dispatcher::bury(Worker& worker) {
   requeue(worker.abandon_untaken());
   worker.mark_lost();
-  for (Exchange* exchange : worker.abandon_running()) exchange->worker_lost(worker.info().name);
+  const std::size_t unwanted = worker.unwanted();
+  const std::vector<Exchange*> running = worker.abandon_running();
+  Losses losses{.lost = running.size()};
+  for (std::size_t i = 0; i < running.size(); ++i) {
+    const std::string what = running[i]->worker_lost();
+    if (i < kMostNamed) losses.text.append(i == 0 ? "" : ", ").append(what);
+  }
+  const auto add = [&losses](std::size_t count, std::string_view what) {
+    if (count > 0) losses.text += concat(losses.text.empty() ? "" : ", ", count, what);
+  };
+  add(running.size() - std::min(running.size(), kMostNamed), " more");
+  add(unwanted, " that had been answered before");
+  // Those of option "warmup" are nobody's loss.
+  if (worker.is_open()) losses_.emplace(worker.info().id, std::move(losses));
 }
 
 // --- the turn -----------------------------------------------------------------------------------

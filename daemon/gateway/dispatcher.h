@@ -7,11 +7,13 @@
 #include "daemon/gateway/exchange.h"
 #include "daemon/gateway/pool_stats.h"
 #include "daemon/gateway/worker.h"
+#include "daemon/gateway/worker_end.h"
 #include "daemon/link.h"
 #include "daemon/settings.h"
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -46,8 +48,9 @@ class Dispatcher final : public WorkerOwner {
   void withdraw(Exchange& exchange);
 
   // The pool does not start: nothing is taken until the next take_over.
-  void refuse_all();
+  void refuse_all(std::string why);
   bool is_refusing() const { return refusing_; }
+  const std::string& why_refusing() const { return why_refusing_; }
   // The pool is removed: connections close when they are idle.
   void leave() { leaving_ = true; }
   bool is_leaving() const { return leaving_; }
@@ -69,7 +72,8 @@ class Dispatcher final : public WorkerOwner {
                   const PoolSettings& started_with);
   // The one that came last serves only once it has answered the requests of option "warmup".
   void warm_up(const ExchangeContext& context);
-  void worker_exited(std::uint32_t id);
+  // Gives what became of the requests that it was running.
+  Losses worker_exited(std::uint32_t id);
   // Requests go to workers of this generation only; older ones end when they are idle.
   void take_over(std::uint32_t generation);
   // Worker `id` gets no more requests and ends when it is idle.
@@ -116,6 +120,8 @@ class Dispatcher final : public WorkerOwner {
   std::uint32_t generation_ = 0;
   bool refusing_ = false;
   bool leaving_ = false;
+  std::string why_refusing_;
+  std::map<std::uint32_t, Losses> losses_;  // by worker that is lost but not reaped
   PoolStats stats_;
   bool queueing_ = false;              // at the end of the last turn
   Clock::time_point answered_{};       // when workers had something ready last

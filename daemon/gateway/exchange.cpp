@@ -244,7 +244,8 @@ void Exchange::dispatch() {
     dispatched_ = false;
     const bool refusing = context_.dispatcher.is_refusing();
     stats().count(refusing ? Failure::not_started : Failure::queue_full);
-    refuse(503, refusing ? "the pool does not start" : "the queue is full (option \"max-queue\")");
+    refuse(503, refusing ? context_.dispatcher.why_refusing()
+                         : "the queue is full (option \"max-queue\")");
   }
 }
 
@@ -330,13 +331,13 @@ void Exchange::taken_back() {
   taken_ = {};
 }
 
-void Exchange::worker_lost(std::string_view worker_name) {
+std::string Exchange::worker_lost() {
+  std::string what = describe() + (reply_.started() ? ": answer cut" : ": answered 502");
   worker_ = nullptr;
   dispatched_ = false;
-  log_problem("lost with worker " + std::string(worker_name) +
-              (reply_.started() ? "; its answer was cut" : "; answered 502"));
   if (!reply_.started()) stats().count(Failure::worker_died);
   answer_error(502, 0);
+  return what;
 }
 
 void Exchange::detach_worker() {

@@ -94,8 +94,8 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   void ready();
   // The request was taken back before the worker had seen it.
   void taken_back();
-  // The worker is gone. True: it was answered (502 or a cut; the exchange is gone).
-  void worker_lost(std::string_view worker_name);
+  // The worker is gone: answers 502, or cuts its answer, and says which. The exchange is gone.
+  std::string worker_lost();
   // It has left the queue, and nobody will take it: answers 503. The exchange is gone.
   void not_served();
   // It runs for too long: answers 504, or cuts its answer. The exchange is gone.

@@ -212,7 +212,7 @@ void Gateway::unlisten(const Message& message) {
 void Gateway::remove_pool(const Message& message) {
   Pool* pool = pools_.find(message.pool);
   if (pool == nullptr) return;
-  if (!std::exchange(pool->opened, true)) pool->dispatcher.refuse_all();
+  if (!std::exchange(pool->opened, true)) pool->dispatcher.refuse_all("the pool does not start");
   for (const auto& acceptor : acceptors_) {
     if (acceptor->listener().pool == message.pool) acceptor->close_when_drained();
   }
@@ -252,7 +252,7 @@ void Gateway::take_over(const Message& message) {
 void Gateway::refuse(const Message& message) {
   Pool* pool = pools_.find(message.pool);
   if (pool == nullptr) return;
-  pool->dispatcher.refuse_all();
+  pool->dispatcher.refuse_all(message.text);
   open_listeners(*pool);
 }
 

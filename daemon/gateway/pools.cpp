@@ -1,5 +1,6 @@
 #include "daemon/gateway/pools.h"
 
+#include "daemon/gateway/worker_end.h"
 #include "daemon/handover.h"
 #include "daemon/log.h"
 
@@ -98,13 +99,15 @@ void Pools::add_worker(Message& message) {
   starting_.erase(info);
 }
 
+// Its last words come first.
 void Pools::worker_exited(const Message& message) {
   if (const auto output = outputs_.find(message.worker); output != outputs_.end()) {
     output->second->read_rest();
     outputs_.erase(output);
   }
   starting_.erase(message.worker);
-  for (const auto& [id, pool] : pools_) pool->dispatcher.worker_exited(message.worker);
+  Pool* pool = find(message.pool);
+  log_end(message, pool == nullptr ? Losses() : pool->dispatcher.worker_exited(message.worker));
 }
 
 void Pools::retire(std::uint32_t worker) {

@@ -4,6 +4,7 @@
 #include "daemon/log.h"
 #include "daemon/text.h"
 
+#include <algorithm>
 #include <bit>
 #include <random>
 #include <sys/epoll.h>
@@ -307,6 +308,13 @@ std::vector<Exchange*> Worker::abandon_untaken() {
   }
   order_.clear();
   return taken_back;
+}
+
+std::size_t Worker::unwanted() const {
+  const auto is_unwanted = [](const Slot& slot) {
+    return slot.busy && !slot.untaken && !slot.done && slot.exchange == nullptr;
+  };
+  return static_cast<std::size_t>(std::ranges::count_if(slots_, is_unwanted));
 }
 
 std::vector<Exchange*> Worker::abandon_running() {

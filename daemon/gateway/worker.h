@@ -10,6 +10,7 @@
 #include "daemon/settings.h"
 #include "pyhost/channel.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -105,12 +106,15 @@ class Worker final : private DeadlineOwner {
   void violated(std::string_view why);
   // Whether it may serve; not before it has answered the requests of option "warmup".
   void set_open(bool open) { open_ = open; }
+  bool is_open() const { return open_; }
   // No more requests: it ends when it has none.
   void retire();
   bool retired() const { return retired_; }
   // Its exchanges, for the one who buries it: untaken ones first in order, each detached.
   std::vector<Exchange*> abandon_untaken();
   std::vector<Exchange*> abandon_running();
+  // Requests that a thread still works on though they were answered, by a timeout for instance.
+  std::size_t unwanted() const;
   bool lost() const { return lost_; }
   void mark_lost() { lost_ = true; }
 

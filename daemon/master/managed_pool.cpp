@@ -123,7 +123,7 @@ void ManagedPool::tell(MessageType type, std::string text, int fd) const {
 }
 
 void ManagedPool::tell_refused() const {
-  tell(MessageType::refuse);
+  tell(MessageType::refuse, "the pool does not start");
 }
 
 void ManagedPool::send_logs() const {

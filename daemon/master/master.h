@@ -40,6 +40,7 @@ class Master : private PoolHost {
                     SpawnedWorker& worker) override;
   void on_take_over(std::uint32_t pool) override;
   void tell_gateway(const Message& message) override { gateway_.send(message); }
+  bool has_gateway() const override { return gateway_.link_fd() >= 0; }
   void signal_group(pid_t leader, int signal) override;
   std::uint64_t resident_bytes(pid_t pid) override;
 

@@ -1,6 +1,7 @@
 // The workers of one pool and their generations, see pool_supervisor.h.
 #include "daemon/master/pool_supervisor.h"
 
+#include "daemon/gateway/worker_end.h"
 #include "daemon/log.h"
 #include "daemon/master/exit_text.h"
 #include "daemon/text.h"
@@ -12,6 +13,11 @@
 
 namespace pycgid {
 namespace {
+
+// Until the next worker is started: longer ones are not worth waiting for in the queue.
+constexpr Milliseconds kLongPause{1000};
+// Workers in a row that ended before they were ready: more than bad luck.
+constexpr unsigned kFalseStarts = 4;
 
 Milliseconds since(TimePoint then, TimePoint now) {
   return std::chrono::duration_cast<Milliseconds>(now - then);
@@ -111,6 +117,8 @@ void PoolSupervisor::on_ready(WorkerProcess& worker, TimePoint now) {
   log_line(LogLevel::info, worker.object(),
            concat("ready after ", duration_text(since(worker.started(), now))));
   if (worker.generation() == serving_) relieve(worker.number(), now);
+  if (worker.generation() == serving_ && refusing_) tell_take_over();
+  false_starts_ = 0;
   const auto is_ready_candidate = [this](const WorkerProcess& other) {
     return other.generation() == candidate_ && other.state() == WorkerState::ready;
   };
@@ -228,8 +236,6 @@ void PoolSupervisor::on_exited(pid_t pid, int wait_status, TimePoint now) {
   read_status(*found, now);
   const WorkerProcess worker = std::move(*found);
   workers_.erase(found);
-  tell(MessageType::worker_exited, worker,
-       worker.fault().empty() ? describe_exit(wait_status) : worker.fault());
   report_end(worker, wait_status, now);
 }
 
@@ -241,26 +247,49 @@ void PoolSupervisor::report_end(const WorkerProcess& worker, int wait_status, Ti
     what += worker.was_ready() ? concat(", after ", duration_text(lived)) : " before it was ready";
   }
   if (worker.generation() == candidate_) {
+    tell(MessageType::worker_exited, worker, {});
     const std::string who = worker.fault().empty() ? worker.object() + " " : "";
     give_up_candidate(worker.fault_status(), who + what, now);
   } else if (worker.generation() == serving_ && !stopping_ && !worker.was_retired()) {
-    replace(worker.number(), lived, now, worker.object(), what);
+    if (!worker.was_ready()) ++false_starts_;
+    log_end(worker, LogLevel::error, what, replace(worker.number(), lived, now));
   } else {
     const bool expected = exited_cleanly(wait_status) || worker.state() == WorkerState::ending;
-    log_line(expected ? LogLevel::info : LogLevel::warning, worker.object(), what);
+    log_end(worker, expected ? LogLevel::info : LogLevel::warning, what, {});
   }
 }
 
-void PoolSupervisor::replace(std::uint32_t number, Milliseconds lived, TimePoint now,
-                             std::string_view object, const std::string& what) {
-  if (has_successor(number)) {
-    log_line(LogLevel::error, object, concat(what, "; its replacement is on its way"));
-    return;
-  }
+// One line has it all: the gateway writes it, which adds the requests that were lost.
+void PoolSupervisor::log_end(const WorkerProcess& worker, LogLevel level, const std::string& what,
+                             const std::string& then) {
+  const bool gateway_writes = host_.has_gateway();
+  tell(MessageType::worker_exited, worker,
+       gateway_writes ? end_text(level, worker.object(), what, then) : std::string());
+  if (!gateway_writes) log_line(level, worker.object(), what + then);
+}
+
+// Says what comes next, for the end of a line.
+std::string PoolSupervisor::replace(std::uint32_t number, Milliseconds lived, TimePoint now) {
+  if (has_successor(number)) return "; its replacement is on its way";
   const Milliseconds delay = backoffs_[number].after_death(lived);
   replacements_.push_back({number, now + delay});
-  const std::string when = delay.count() == 0 ? "" : concat(" in ", duration_text(delay));
-  log_line(LogLevel::error, object, concat(what, "; replacing it", when));
+  refuse_if_forlorn(delay);
+  return concat("; replacing it", delay.count() == 0 ? "" : concat(" in ", duration_text(delay)));
+}
+
+// A short pause is waited out in the queue, and so is a longer one as long as workers do get ready.
+void PoolSupervisor::refuse_if_forlorn(Milliseconds delay) {
+  const auto lives = [this](const WorkerProcess& worker) {
+    return worker.generation() == serving_ && worker.state() <= WorkerState::ready;
+  };
+  if (delay < kLongPause || false_starts_ < kFalseStarts) return;
+  if (std::ranges::any_of(workers_, lives)) return;
+  refusing_ = true;
+  Message message;
+  message.type = MessageType::refuse;
+  message.pool = index_;
+  message.text = "its workers end before they are ready";
+  host_.tell_gateway(message);
 }
 
 bool PoolSupervisor::has_successor(std::uint32_t number) const {
@@ -302,7 +331,8 @@ void PoolSupervisor::start_replacements(TimePoint now) {
   for (const Replacement& replacement : starting) {
     const std::string wrong = start_worker(replacement.number, serving_, now);
     if (wrong.empty()) continue;
-    replace(replacement.number, {}, now, concat(settings_.name, "/", replacement.number), wrong);
+    log_line(LogLevel::error, concat(settings_.name, "/", replacement.number),
+             wrong + replace(replacement.number, {}, now));
   }
 }
 
@@ -348,6 +378,7 @@ void PoolSupervisor::tell(MessageType type, const WorkerProcess& worker, std::st
 }
 
 void PoolSupervisor::tell_take_over() {
+  refusing_ = false;
   Message message;
   message.type = MessageType::take_over;
   message.pool = index_;

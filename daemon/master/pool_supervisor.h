@@ -39,6 +39,8 @@ class PoolHost {
   // in force when this returns.
   virtual void on_take_over(std::uint32_t /*pool*/) {}
   virtual void tell_gateway(const Message& message) = 0;
+  // Whether there is a gateway to tell.
+  virtual bool has_gateway() const = 0;
   // To the whole process group of a worker.
   virtual void signal_group(pid_t leader, int signal) = 0;
   // The memory that a process uses now; 0 when it is gone.
@@ -117,14 +119,16 @@ class PoolSupervisor {
   void on_ready(WorkerProcess& worker, TimePoint now);
   void take_over(TimePoint now);
   void give_up_candidate(ExitStatus status, const std::string& why, TimePoint now);
-  void replace(std::uint32_t number, std::chrono::milliseconds lived, TimePoint now,
-               std::string_view object, const std::string& what);
+  std::string replace(std::uint32_t number, std::chrono::milliseconds lived, TimePoint now);
+  void refuse_if_forlorn(std::chrono::milliseconds delay);
   bool has_successor(std::uint32_t number) const;
   void start_replacements(TimePoint now);
   void retire(WorkerProcess& worker, TimePoint now);
   void kill(WorkerProcess& worker);
   void on_overdue(WorkerProcess& worker);
   void report_end(const WorkerProcess& worker, int wait_status, TimePoint now);
+  void log_end(const WorkerProcess& worker, LogLevel level, const std::string& what,
+               const std::string& then);
   void tell(MessageType type, const WorkerProcess& worker, std::string text,
             std::vector<pyhost::UniqueFd> fds = {});
   void tell_take_over();
@@ -154,6 +158,8 @@ class PoolSupervisor {
   std::uint32_t candidate_ = 0;  // 0: none
   bool reload_again_ = false;
   bool stopping_ = false;
+  bool refusing_ = false;      // no worker lives, and the next one has to wait
+  unsigned false_starts_ = 0;  // workers that ended before they were ready, since one was
   TimePoint memory_checked_{};
   std::optional<StartupError> start_failure_;
   std::string reload_failure_;

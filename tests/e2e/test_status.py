@@ -189,7 +189,6 @@ def test_failures_by_cause(site):
         first.send(fastcgi.request(cgi.variables("/wait"), b"", 1, KEEP))
         visitor = daemon.gate.arrival()
         assert daemon.get("/").status == 503
-        daemon.expect(r"lost with worker")
         os.kill(visitor.pid, signal.SIGKILL)
         assert first.answer().status == 502
     shown = figures(daemon)

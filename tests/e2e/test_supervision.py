@@ -197,3 +197,45 @@ def test_an_application_that_dies_at_once_again_and_again_is_slowed_down(start, 
         daemon.wait_line("status 9", since=mark)
         mark = daemon.mark()
     assert daemon.count("status 9") < 20
+
+
+def test_the_line_about_a_death_has_it_all(start):
+    """Pid, signal, age, every request that was running, and what comes next."""
+    daemon = start("pep3333", threads=2)
+    (worker,) = daemon.workers
+    with daemon.connect() as connection:
+        for each in (1, 2):
+            connection.send(fastcgi.request(WAITING, b"", each, KEEP))
+        daemon.gate.arrival(), daemon.gate.arrival()
+        processes.kill(worker)
+        assert [connection.answer(each).status for each in (1, 2)] == [502, 502]
+    request = r"request [0-9a-f]+-\d+ \(GET /waiting\): answered 502"
+    daemon.wait_line(
+        rf"error pep3333/1\[{worker}\]: was killed by signal 9 \(Killed\), after \d\S*,"
+        rf" running {request}, {request}; replacing it$"
+    )
+    assert daemon.count(str(worker)) == 1 and daemon.count("GET /waiting") == 1
+
+
+def test_a_pool_without_workers_answers_503(start, tmp_path):
+    """When they die again and again, and the next one has to wait."""
+    (tmp_path / "once.py").write_text(
+        "import os, os.path\n"
+        "if os.path.exists('broken'):\n"
+        "    os._exit(9)\n"
+        "def application(environ, start_response):\n"
+        "    start_response('200 OK', [('Content-Type', 'text/plain')])\n"
+        "    return [b'well']\n"
+    )
+    daemon = start("once", "--log-level", "info", chdir=str(tmp_path))
+    daemon.expect(WORKER_LINES, r"request \S+ \(GET /\): answered 503")
+    (tmp_path / "broken").touch()
+    mark = daemon.mark()
+    processes.kill(daemon.workers[0])
+    daemon.wait_line(r"exited with status 9 before it was ready; replacing it in 1\.6s", 20, mark)
+    answer = daemon.get()
+    assert answer.status == 503 and int(answer.header("retry-after")) > 0
+    daemon.wait_line("answered 503: its workers end before they are ready")
+    (tmp_path / "broken").unlink()
+    daemon.wait_line("ready after", 20, mark)
+    assert daemon.get().status == 200

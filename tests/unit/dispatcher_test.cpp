@@ -132,7 +132,11 @@ TEST_CASE("dispatcher: what a lost worker had not begun is run by another", "[di
   f.dispatcher.run_turn();
   REQUIRE(dies.take() == "/running");
   PlayedWorker& other = f.add_worker();
-  f.dispatcher.worker_exited(1);
+  const pycgid::Losses losses = f.dispatcher.worker_exited(1);
+  CHECK(losses.lost == 1);
+  CHECK(losses.text.starts_with("request "));
+  CHECK(losses.text.ends_with(" (GET /running): answered 502"));
+  CHECK(f.dispatcher.worker_exited(1).lost == 0);
   CHECK(f.front.completed == 1);
   CHECK(f.front.text.find("502") != std::string::npos);
   f.dispatcher.run_turn();

@@ -45,6 +45,7 @@ class FakeHost : public PoolHost {
     told.emplace_back(message.type, message.generation);
     if (message.type == MessageType::retire) retired.push_back(message.pid);
   }
+  bool has_gateway() const override { return true; }
   void signal_group(pid_t leader, int signal) override { signals.emplace_back(leader, signal); }
   std::uint64_t resident_bytes(pid_t pid) override { return memory[pid]; }
 

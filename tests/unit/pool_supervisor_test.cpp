@@ -117,6 +117,51 @@ TEST_CASE("supervisor: a worker that dies young again and again is replaced ever
   CHECK(stage.host.numbers.count(pid + 1) == 1);
 }
 
+TEST_CASE("supervisor: requests are refused while workers do not get ready", "[master]") {
+  Stage stage;
+  stage.settings.processes = 1;
+  stage.pool.boot(stage.now);
+  stage.say(1001, "ready\n");
+  pid_t pid = 1001;
+  for (std::chrono::milliseconds delay : {0ms, 100ms, 200ms, 400ms, 800ms}) {
+    stage.die(pid++, kSegv);
+    stage.pass(delay);
+  }
+  CHECK(stage.host.count(MessageType::refuse) == 0);
+  stage.die(pid++, kSegv);
+  CHECK(stage.host.count(MessageType::refuse) == 1);
+  stage.pass(1600ms);
+  CHECK(stage.host.count(MessageType::take_over) == 1);
+  stage.say(pid, "ready\n");
+  CHECK(stage.host.count(MessageType::take_over) == 2);
+}
+
+TEST_CASE("supervisor: requests are not refused while workers get ready and die", "[master]") {
+  Stage stage;
+  stage.settings.processes = 1;
+  stage.pool.boot(stage.now);
+  stage.say(1001, "ready\n");
+  for (pid_t pid = 1001; pid < 1009; ++pid) {
+    stage.die(pid, kSegv);
+    stage.pass(10s);
+    stage.say(pid + 1, "ready\n");
+  }
+  CHECK(stage.host.count(MessageType::refuse) == 0);
+}
+
+TEST_CASE("supervisor: requests are not refused while another worker lives", "[master]") {
+  Stage stage;
+  stage.boot_ready();
+  stage.die(1001, kSegv);
+  stage.pass(0ms);
+  pid_t pid = 1003;
+  for (std::chrono::milliseconds delay : {100ms, 200ms, 400ms, 800ms, 1600ms, 3200ms}) {
+    stage.die(pid++, kSegv);
+    stage.pass(delay);
+  }
+  CHECK(stage.host.count(MessageType::refuse) == 0);
+}
+
 TEST_CASE("supervisor: a worker that the gateway accuses is killed and replaced", "[master]") {
   Stage stage;
   stage.boot_ready();
