@@ -2,9 +2,9 @@
 #include "daemon/check.h"
 
 #include "daemon/log.h"
+#include "daemon/master/bound_socket.h"
 #include "daemon/master/exit_text.h"
 #include "daemon/master/reconfiguration.h"
-#include "daemon/master/unix_socket.h"
 #include "daemon/master/worker_process.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
@@ -17,10 +17,12 @@
 #include <iostream>
 #include <optional>
 #include <poll.h>
+#include <string>
 #include <string_view>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace pycgid {
 namespace {
@@ -101,13 +103,15 @@ void try_application(const WorkerPlan& plan) {
     fail_start(ExitStatus::configuration,
                concat(worker.object(), " ", describe_exit(wait_status), " before it was ready"));
   }
-  if (*line != "ready") throw parse_complaint(*line);
+  if (*line != "ready") throw parse_complaint(*line, plan.pool.places);
 }
 
 void check_pool(const Settings& settings, const PoolSettings& pool) {
   const Credentials credentials = worker_credentials(pool);
-  for (const Address& address : pool.addresses) {
-    if (address.kind == Address::Kind::unix_path) check_socket_path(address, pool);
+  std::vector<std::string> notes;
+  check_sockets(pool, notes);
+  for (const std::string& note : notes) {
+    std::cerr << "pycgid: notice: " << escape_control(note) << '\n';
   }
   try_application({pool, make_worker_command(settings, pool, credentials, environ), credentials});
 }
@@ -128,7 +132,7 @@ std::optional<StartupError> fault_of(const Settings& settings, const PoolSetting
 
 void check_settings(const Settings& settings, std::string_view mark) {
   check_temp_dir(settings);
-  resolve_credentials(settings.user, settings.group);
+  gateway_credentials(settings);
   std::optional<StartupError> wrong;
   for (const PoolSettings& pool : settings.pools) {
     std::optional<StartupError> fault = fault_of(settings, pool);

@@ -23,6 +23,15 @@ std::string place(const std::string& where) {
   fail_start(where.empty() ? ExitStatus::usage : ExitStatus::configuration, text + place(where));
 }
 
+// For messages about values that turn out not to work.
+void note_place(Settings& settings, const GivenOption& option) {
+  const std::string_view name = option.row->name;
+  if (settings.pools.empty()) return settings.places.note(name, option.where);
+  PoolSettings& pool = settings.pools.back();
+  pool.places.note(name, option.where);
+  if (name == "fastcgi" || name == "scgi") pool.addresses.back().places.note(name, option.where);
+}
+
 void apply(Settings& settings, const GivenOption& option) {
   const OptionRow& row = *option.row;
   if (row.set == nullptr) {
@@ -30,7 +39,7 @@ void apply(Settings& settings, const GivenOption& option) {
            concat("option ", in_quotes(row.name), " is not built yet in this version"));
   }
   const std::string wrong = row.set(settings, option.value, row);
-  if (wrong.empty()) return;
+  if (wrong.empty()) return note_place(settings, option);
   refuse(option.where, concat("bad value ", in_quotes(option.value), " for option ",
                               in_quotes(row.name), ": ", wrong));
 }

@@ -3,6 +3,8 @@
 // (The namespace is "pycgid" and not "daemon" because <unistd.h> declares a function daemon().)
 #pragma once
 
+#include "daemon/option_places.h"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -26,11 +28,15 @@ struct Address {
   int fd = -1;             // inherited_fd; systemd, once it was found
   std::string missing;     // systemd: why no descriptor was found
   std::string text;        // as the administrator wrote it, for messages
+  OptionPlaces places{};   // of the option that named it
 
   bool operator==(const Address&) const = default;
 };
 
 enum class LogLevel { error, warning, notice, info, debug };
+
+// Of a size that has no limit.
+constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
 
 // One application: its sockets, user, workers and limits.
 struct PoolSettings {
@@ -79,6 +85,10 @@ struct PoolSettings {
   std::string user;
   std::string group;
   std::optional<unsigned> umask;
+  std::optional<int> nice;
+  std::optional<std::uint64_t> rlimit_nofile;
+  std::optional<std::uint64_t> rlimit_core;  // kUnlimited: none
+  std::string chroot;                        // empty: none
   bool allow_root = false;
   Milliseconds start_timeout{60'000};
   Milliseconds stop_timeout{30'000};
@@ -86,6 +96,8 @@ struct PoolSettings {
   std::string access_log;  // as Settings::log; empty: off
   std::string access_format = "combined";
   bool debug_params = false;
+
+  OptionPlaces places;
 
   bool operator==(const PoolSettings&) const = default;
 };
@@ -104,6 +116,8 @@ struct Settings {
   LogLevel log_level = LogLevel::notice;
   std::uint64_t rotate_size = 0;  // of logs; 0: off
   std::string libexec_dir;        // where boot.py and the pyhost modules are
+
+  OptionPlaces places;
 
   bool operator==(const Settings&) const = default;
 };

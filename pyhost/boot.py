@@ -89,6 +89,8 @@ def report(status_fd, line):
 
 
 def run(options, on_ready):
+    if wrong := load_module("pycgid_diagnosis", os.path.join(HERE, "diagnosis.py")).problem():
+        raise Refused(WRONG_CONFIGURATION, wrong)
     host = load_module("pycgid_host", find_host())
     sys.modules["pycgid"] = application_module(host, options["version"])
     loader = load_module("pycgid_loader", os.path.join(HERE, "loader.py"))
@@ -114,11 +116,12 @@ def find_host():
     path = os.path.join(HERE, "pycgid_host" + importlib.machinery.EXTENSION_SUFFIXES[0])
     if os.path.exists(path):
         return path
+    option = "python" if sys.prefix == sys.base_prefix else "venv"
     present = [name.split(".")[1] for name in os.listdir(HERE) if name.startswith("pycgid_host.")]
     raise Refused(
         WRONG_CONFIGURATION,
         f"no pycgid_host for Python {sys.version_info[0]}.{sys.version_info[1]}"
-        f" ({os.path.basename(path).split('.')[1]}) in {HERE};"
+        f" ({os.path.basename(path).split('.')[1]}) in {HERE} (option \"{option}\");"
         f" there are: {', '.join(sorted(present)) or 'none'}; rebuild with PYCGID_PYTHONS",
     )
 

@@ -4,6 +4,8 @@
 #include "daemon/address.h"
 #include "daemon/log.h"
 #include "daemon/master/bind_error.h"
+#include "daemon/master/socket_holder.h"
+#include "daemon/master/socket_reach.h"
 #include "daemon/master/unix_socket.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
@@ -24,7 +26,11 @@ namespace {
 
 [[noreturn]] void cannot_bind_tcp(const Address& address, int error) {
   const bool low_port = error == EACCES && address.port < 1024;
-  cannot_bind(address, reason(error), low_port ? "ports below 1024 need root" : "");
+  std::string why = reason(error);
+  if (error == EADDRINUSE) {
+    if (const auto holder = find_holder(address)) why += concat(" by ", holder->text);
+  }
+  cannot_bind(address, why, low_port ? "ports below 1024 need root" : "");
 }
 
 using AddressInfo = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
@@ -55,13 +61,18 @@ pyhost::UniqueFd bind_tcp(const Address& address, const char* host, bool dual_st
   return fd;
 }
 
-pyhost::UniqueFd listen_tcp(const Address& address, int backlog) {
+pyhost::UniqueFd bind_tcp(const Address& address) {
   const bool any = address.host == "*";
   const std::string host = any ? "::" : address.host == "localhost" ? "127.0.0.1" : address.host;
   pyhost::UniqueFd fd = bind_tcp(address, host.c_str(), any);
   // A kernel without IPv6 still has all of IPv4.
   if (!fd && any) fd = bind_tcp(address, "0.0.0.0", false);
   if (!fd) cannot_bind_tcp(address, EAFNOSUPPORT);
+  return fd;
+}
+
+pyhost::UniqueFd listen_tcp(const Address& address, int backlog) {
+  pyhost::UniqueFd fd = bind_tcp(address);
   if (::listen(fd.get(), backlog) != 0) cannot_bind_tcp(address, errno);
   return fd;
 }
@@ -125,7 +136,27 @@ pyhost::UniqueFd listen_on(const Address& address, const PoolSettings& pool, int
     case Address::Kind::unix_path:
       break;
   }
+  if (const std::string text = unreachable_text(address, pool); !text.empty()) log_warning(text);
   return listen_unix_path(address, pool, backlog);
+}
+
+// What -t has to say of an address that the running daemon has; "" when it is free. Throws
+// StartupError when others have it, or when it cannot be had at all.
+std::string try_address(const Address& address, const PoolSettings& pool) {
+  if (address.kind == Address::Kind::inherited_fd) return {};
+  if (address.kind == Address::Kind::unix_path) return check_socket_path(address, pool);
+  try {
+    if (address.kind == Address::Kind::tcp) {
+      bind_tcp(address);
+    } else {
+      listen_unix_abstract(address, 1);
+    }
+    return {};
+  } catch (const StartupError&) {
+    const auto holder = find_holder(address);
+    if (!holder || !holder->is_pycgid) throw;
+    return in_use_note(address, *holder);
+  }
 }
 
 bool is_at(const BoundSocket& socket, const Address& address) {
@@ -184,6 +215,16 @@ BoundSocket* find_socket(std::list<BoundSocket>& sockets, const Address& address
   const auto found = std::ranges::find_if(
       sockets, [&](const BoundSocket& socket) { return is_at(socket, address); });
   return found == sockets.end() ? nullptr : &*found;
+}
+
+void check_sockets(const PoolSettings& pool, std::vector<std::string>& notes) {
+  for (const Address& address : pool.addresses) {
+    for (std::string note : {try_address(address, pool), address.kind == Address::Kind::unix_path
+                                                             ? unreachable_text(address, pool)
+                                                             : std::string()}) {
+      if (!note.empty()) notes.push_back(std::move(note));
+    }
+  }
 }
 
 void note_usable_backlog(int wanted) {

@@ -52,6 +52,10 @@ std::list<BoundSocket> bind_pool(const PoolSettings& pool, const std::list<Bound
 // Null when none is bound to it, in whatever protocol.
 BoundSocket* find_socket(std::list<BoundSocket>& sockets, const Address& address);
 
+// Whether they could be bound, found out without disturbing a running daemon. Adds what is worth
+// knowing to `notes`. Throws StartupError.
+void check_sockets(const PoolSettings& pool, std::vector<std::string>& notes);
+
 // Says so when the kernel will cut option "backlog".
 void note_usable_backlog(int wanted);
 

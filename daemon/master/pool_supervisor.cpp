@@ -80,7 +80,7 @@ void PoolSupervisor::read_status(WorkerProcess& worker, TimePoint now) {
     on_loaded(worker, now);
     return;
   }
-  const StartupError complaint = parse_complaint(*line);
+  const StartupError complaint = parse_complaint(*line, settings_.places);
   worker.blame(complaint.status, complaint.text);
   kill(worker);
 }

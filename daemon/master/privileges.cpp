@@ -5,12 +5,16 @@
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <grp.h>
+#include <linux/capability.h>
 #include <optional>
 #include <pwd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace pycgid {
@@ -41,26 +45,48 @@ gid_t primary_group(uid_t user) {
   return entry == nullptr ? static_cast<gid_t>(user) : entry->pw_gid;
 }
 
+// For all that is executed from now on. Without CAP_SETPCAP it stays, and no_new_privs alone has to
+// do.
+void drop_bounding_set() {
+  // A kernel may have more than this was built with, and refuses the first that it has not.
+  constexpr unsigned long kMost = 64;
+  for (unsigned long capability = 0; capability < kMost; ++capability) {
+    if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) return;
+  }
+}
+
+// Also those that a service manager gave to a user who is not root.
+bool drop_capabilities() {
+  // EINVAL: a kernel before 4.3, which has none of these.
+  if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) {
+    return false;
+  }
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+  return syscall(SYS_capset, &header, none.data()) == 0;
+}
+
 }  // namespace
 
-uid_t user_id(const std::string& name, const std::string& option) {
+uid_t user_id(const std::string& name, std::string_view option, const OptionPlaces& places) {
   if (const passwd* entry = getpwnam(name.c_str()); entry != nullptr) return entry->pw_uid;
   if (const auto number = numeric_id(name)) return *number;
   fail_start(ExitStatus::configuration,
-             concat("no such user: ", in_quotes(name), " (option ", in_quotes(option), ")"));
+             concat("no such user: ", in_quotes(name), " ", places.text(option)));
 }
 
-gid_t group_id(const std::string& name, const std::string& option) {
+gid_t group_id(const std::string& name, std::string_view option, const OptionPlaces& places) {
   if (const group* entry = getgrnam(name.c_str()); entry != nullptr) return entry->gr_gid;
   if (const auto number = numeric_id(name)) return *number;
   fail_start(ExitStatus::configuration,
-             concat("no such group: ", in_quotes(name), " (option ", in_quotes(option), ")"));
+             concat("no such group: ", in_quotes(name), " ", places.text(option)));
 }
 
-Credentials resolve_credentials(const std::string& user, const std::string& group) {
+Credentials resolve_credentials(const std::string& user, const std::string& group,
+                                const OptionPlaces& places) {
   Credentials result;
-  result.user = user.empty() ? geteuid() : user_id(user, "user");
-  result.group = !group.empty() ? group_id(group, "group")
+  result.user = user.empty() ? geteuid() : user_id(user, "user", places);
+  result.group = !group.empty() ? group_id(group, "group", places)
                  : user.empty() ? getegid()
                                 : primary_group(result.user);
   result.change =
@@ -70,14 +96,14 @@ Credentials resolve_credentials(const std::string& user, const std::string& grou
     fail_start(
         ExitStatus::system,
         concat("cannot change to ", by_user ? "user " : "group ", in_quotes(by_user ? user : group),
-               ": not started as root (option ", by_user ? "\"user\")" : "\"group\")"));
+               ": not started as root ", places.text(by_user ? "user" : "group")));
   }
   if (result.change) result.groups = supplementary_groups(result.user, result.group);
   return result;
 }
 
 Credentials worker_credentials(const PoolSettings& pool) {
-  Credentials credentials = resolve_credentials(pool.user, pool.group);
+  Credentials credentials = resolve_credentials(pool.user, pool.group, pool.places);
   if (credentials.user == 0 && !pool.allow_root) {
     fail_start(ExitStatus::configuration,
                "workers would run as root; name another user (option \"user\"), or allow it "
@@ -86,18 +112,36 @@ Credentials worker_credentials(const PoolSettings& pool) {
   return credentials;
 }
 
+Credentials gateway_credentials(const Settings& settings) {
+  Credentials credentials = resolve_credentials(settings.user, settings.group, settings.places);
+  if (credentials.user == 0 && !std::ranges::all_of(settings.pools, &PoolSettings::allow_root)) {
+    fail_start(ExitStatus::configuration,
+               "the gateway would run as root; name another user before the first pool (option "
+               "\"user\"), or allow it in every pool (option \"allow-root\")");
+  }
+  return credentials;
+}
+
+std::vector<gid_t> groups_of(uid_t user) {
+  return supplementary_groups(user, primary_group(user));
+}
+
 std::string user_name(uid_t user) {
   const passwd* entry = getpwuid(user);
   return entry == nullptr ? std::to_string(user) : entry->pw_name;
 }
 
 bool drop_privileges(const Credentials& credentials) {
+  if (credentials.user != 0) drop_bounding_set();
   if (credentials.change &&
       (setgroups(credentials.groups.size(), credentials.groups.data()) != 0 ||
        setresgid(credentials.group, credentials.group, credentials.group) != 0 ||
        setresuid(credentials.user, credentials.user, credentials.user) != 0)) {
     return false;
   }
+  if (credentials.user != 0 && !drop_capabilities()) return false;
+  // The kernel does so, too, unless fs.suid_dumpable says otherwise.
+  if (credentials.change && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return false;
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 

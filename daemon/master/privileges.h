@@ -4,6 +4,7 @@
 #include "daemon/settings.h"
 
 #include <string>
+#include <string_view>
 #include <sys/types.h>
 #include <vector>
 
@@ -17,22 +18,31 @@ struct Credentials {
   std::vector<gid_t> groups;
 };
 
-// From options "user" and "group"; empty texts mean none given. Throws StartupError: status 78 when
-// there is no such user or group, 71 when this process may not change to it.
-Credentials resolve_credentials(const std::string& user, const std::string& group);
+// From options "user" and "group", given at `places`; empty texts mean none given. Throws
+// StartupError: status 78 when there is no such user or group, 71 when this process may not change
+// to it.
+Credentials resolve_credentials(const std::string& user, const std::string& group,
+                                const OptionPlaces& places = {});
 
 // The workers' of a pool. Throws StartupError also when they would run as root unasked.
 Credentials worker_credentials(const PoolSettings& pool);
 
+// The gateway's. Throws StartupError also when it would run as root while not every pool may.
+Credentials gateway_credentials(const Settings& settings);
+
 // Throws StartupError, naming option `option`, when there is no such user or group.
-uid_t user_id(const std::string& name, const std::string& option);
-gid_t group_id(const std::string& name, const std::string& option);
+uid_t user_id(const std::string& name, std::string_view option, const OptionPlaces& places = {});
+gid_t group_id(const std::string& name, std::string_view option, const OptionPlaces& places = {});
+
+// The primary group and all others of a user.
+std::vector<gid_t> groups_of(uid_t user);
 
 // The user's name for messages; the number where it has none.
 std::string user_name(uid_t user);
 
-// For good, in a child: takes the credentials on and gives up regaining others (no_new_privs).
-// False with errno set. Async-signal-safe.
+// For good, in a child: takes the credentials on, gives up all capabilities unless they are root's,
+// and regaining any (no_new_privs). Others of the same user cannot look into the process before it
+// executes a program. False with errno set. Async-signal-safe.
 bool drop_privileges(const Credentials& credentials);
 
 // In a child: dies with its parent. After drop_privileges, which clears the setting. False: the

@@ -3,12 +3,15 @@
 
 #include "daemon/address.h"
 #include "daemon/master/bind_error.h"
+#include "daemon/master/path_problem.h"
 #include "daemon/master/privileges.h"
+#include "daemon/master/unix_name.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <fcntl.h>
 #include <optional>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,27 +24,6 @@ namespace {
 // "." and the digits of a pid.
 constexpr std::size_t kSuffixRoom = 8;
 static_assert(kMaxSocketPath + kSuffixRoom < sizeof(sockaddr_un::sun_path));
-
-struct UnixName {
-  sockaddr_un address{};
-  socklen_t length = 0;
-};
-
-UnixName path_name(const std::string& path) {
-  UnixName name;
-  name.address.sun_family = AF_UNIX;
-  std::ranges::copy(path, name.address.sun_path);
-  name.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
-  return name;
-}
-
-UnixName abstract_name(const std::string& text) {
-  UnixName name;
-  name.address.sun_family = AF_UNIX;
-  std::ranges::copy(text, name.address.sun_path + 1);
-  name.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + text.size());
-  return name;
-}
 
 pyhost::UniqueFd new_unix_socket(const Address& address) {
   pyhost::UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -57,20 +39,21 @@ std::string directory_of(const std::string& path) {
   return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
 }
 
+// Without a directory that is there and open to us, the system's reason says too little.
 [[noreturn]] void cannot_bind_path(const Address& address, int error) {
-  const std::string directory = in_quotes(directory_of(address.path));
-  std::string advice;
-  if (error == ENOENT) advice = concat("create the directory ", directory);
-  if (error == EACCES || error == EROFS) {
-    advice = concat("the directory must be writable by user ", in_quotes(user_name(geteuid())));
+  const std::string directory = directory_of(address.path);
+  const std::optional<PathProblem> problem = problem_with(directory, W_OK | X_OK);
+  if (!problem) cannot_bind(address, reason(error));
+  if (problem->error == ENOENT) {
+    cannot_bind(address, problem->text, concat("create the directory ", in_quotes(directory)));
   }
-  cannot_bind(address, reason(error), advice);
+  cannot_bind(address, problem->text);
 }
 
 // A connect that is refused tells that nobody listens any more.
 bool is_stale(const Address& address) {
   const pyhost::UniqueFd fd = new_unix_socket(address);
-  const UnixName name = path_name(address.path);
+  const UnixName name = unix_path_name(address.path);
   const auto* where = reinterpret_cast<const sockaddr*>(&name.address);
   return ::connect(fd.get(), where, name.length) != 0 && errno == ECONNREFUSED;
 }
@@ -98,11 +81,13 @@ struct Owner {
 Owner owner_of(const PoolSettings& pool) {
   Owner owner;
   if (!pool.user.empty() || !pool.group.empty()) {
-    const Credentials credentials = resolve_credentials(pool.user, pool.group);
+    const Credentials credentials = resolve_credentials(pool.user, pool.group, pool.places);
     owner = {credentials.user, credentials.group};
   }
-  if (!pool.socket_user.empty()) owner.user = user_id(pool.socket_user, "socket-user");
-  if (!pool.socket_group.empty()) owner.group = group_id(pool.socket_group, "socket-group");
+  if (!pool.socket_user.empty()) owner.user = user_id(pool.socket_user, "socket-user", pool.places);
+  if (!pool.socket_group.empty()) {
+    owner.group = group_id(pool.socket_group, "socket-group", pool.places);
+  }
   return owner;
 }
 
@@ -127,10 +112,36 @@ class TemporaryName {
   std::string path_;
 };
 
+// The new socket itself, whatever stands at its path by then: in a directory that others can write
+// to, it could be swapped for a link to a file that is none of theirs.
+pyhost::UniqueFd grip(const std::string& path) {
+  pyhost::UniqueFd fd(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status {};
+  if (fd && ::fstat(fd.get(), &status) == 0 && S_ISSOCK(status.st_mode) &&
+      status.st_uid == geteuid() && (status.st_mode & 0777) == 0) {
+    return fd;
+  }
+  return {};
+}
+
+bool set_owner(const pyhost::UniqueFd& file, const Owner& owner) {
+  return ::fchownat(file.get(), "", owner.user, owner.group, AT_EMPTY_PATH) == 0;
+}
+
+bool set_mode(const pyhost::UniqueFd& file, mode_t mode) {
+  return ::chmod(concat("/proc/self/fd/", file.get()).c_str(), mode) == 0;
+}
+
+[[noreturn]] void refuse_live_socket(const Address& address) {
+  const std::optional<SocketHolder> holder = find_holder(address);
+  cannot_bind(address, reason(EADDRINUSE),
+              concat(holder ? holder->text : "another process", " answers there"));
+}
+
 // Nobody may connect before owner and permissions are right.
 bool bind_without_rights(const pyhost::UniqueFd& fd, const std::string& path) {
   const mode_t before = ::umask(0777);
-  const bool bound = bind_to(fd, path_name(path));
+  const bool bound = bind_to(fd, unix_path_name(path));
   ::umask(before);
   return bound;
 }
@@ -139,18 +150,20 @@ bool bind_without_rights(const pyhost::UniqueFd& fd, const std::string& path) {
 
 pyhost::UniqueFd listen_unix_path(const Address& address, const PoolSettings& pool, int backlog) {
   if (occupant_of(address) == Occupant::live_socket) {
-    cannot_bind(address, reason(EADDRINUSE), "another process answers there");
+    refuse_live_socket(address);
   }
   const Owner owner = owner_of(pool);
   pyhost::UniqueFd fd = new_unix_socket(address);
   TemporaryName temporary(address.path);
   if (!bind_without_rights(fd, temporary.path())) cannot_bind_path(address, errno);
-  if (::lchown(temporary.path().c_str(), owner.user, owner.group) != 0) {
+  const pyhost::UniqueFd file = grip(temporary.path());
+  if (!file) cannot_bind(address, "somebody replaced the new socket meanwhile");
+  if (!set_owner(file, owner)) {
     cannot_bind(address, concat("cannot give it to another user or group: ", reason(errno)),
                 "see options \"socket-user\" and \"socket-group\"");
   }
-  if (::chmod(temporary.path().c_str(), pool.socket_mode) != 0 ||
-      ::listen(fd.get(), backlog) != 0 || !temporary.rename_to(address.path)) {
+  if (!set_mode(file, pool.socket_mode) || ::listen(fd.get(), backlog) != 0 ||
+      !temporary.rename_to(address.path)) {
     cannot_bind_path(address, errno);
   }
   return fd;
@@ -158,7 +171,9 @@ pyhost::UniqueFd listen_unix_path(const Address& address, const PoolSettings& po
 
 pyhost::UniqueFd listen_unix_abstract(const Address& address, int backlog) {
   pyhost::UniqueFd fd = new_unix_socket(address);
-  if (!bind_to(fd, abstract_name(address.path)) || ::listen(fd.get(), backlog) != 0) {
+  const bool bound = bind_to(fd, unix_abstract_name(address.path));
+  if (!bound && errno == EADDRINUSE) refuse_live_socket(address);
+  if (!bound || ::listen(fd.get(), backlog) != 0) {
     cannot_bind(address, reason(errno));
   }
   return fd;
@@ -166,31 +181,36 @@ pyhost::UniqueFd listen_unix_abstract(const Address& address, int backlog) {
 
 void change_socket_rights(const Address& address, const PoolSettings& pool) {
   constexpr mode_t kPermissions = 0777;
-  const char* path = address.path.c_str();
   Owner owner = owner_of(pool);
   // What was given before and is not any more.
   if (owner.user == static_cast<uid_t>(-1)) owner.user = geteuid();
   if (owner.group == static_cast<gid_t>(-1)) owner.group = getegid();
+  const pyhost::UniqueFd file(::open(address.path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat now {};
-  bool done = ::lstat(path, &now) == 0 && S_ISSOCK(now.st_mode);
-  if (!done) errno = ENOENT;
+  bool done = file && ::fstat(file.get(), &now) == 0;
+  if (done && !S_ISSOCK(now.st_mode)) {
+    errno = ENOENT;
+    done = false;
+  }
   if (done && (now.st_uid != owner.user || now.st_gid != owner.group)) {
     // Nobody may have rights meanwhile that neither the old nor the new ones give.
-    done = ::chmod(path, now.st_mode & pool.socket_mode & kPermissions) == 0 &&
-           ::lchown(path, owner.user, owner.group) == 0;
+    done = set_mode(file, now.st_mode & pool.socket_mode & kPermissions) && set_owner(file, owner);
   }
-  if (!done || ::chmod(path, pool.socket_mode) != 0) {
+  if (!done || !set_mode(file, pool.socket_mode)) {
     fail_start(ExitStatus::system,
                concat("cannot change owner and permissions of ", address.text, ": ", reason(errno),
                       " (options \"socket-mode\", \"socket-user\", \"socket-group\")"));
   }
 }
 
-void check_socket_path(const Address& address, const PoolSettings& pool) {
+std::string check_socket_path(const Address& address, const PoolSettings& pool) {
   const std::string directory = directory_of(address.path);
-  if (::access(directory.c_str(), W_OK | X_OK) != 0) cannot_bind_path(address, errno);
-  static_cast<void>(occupant_of(address));
+  if (problem_with(directory, W_OK | X_OK)) cannot_bind_path(address, EACCES);
   static_cast<void>(owner_of(pool));
+  if (occupant_of(address) != Occupant::live_socket) return {};
+  const std::optional<SocketHolder> holder = find_holder(address);
+  if (holder && holder->is_pycgid) return in_use_note(address, *holder);
+  refuse_live_socket(address);
 }
 
 }  // namespace pycgid

@@ -5,6 +5,8 @@
 #include "daemon/settings.h"
 #include "pyhost/unique_fd.h"
 
+#include <string>
+
 namespace pycgid {
 
 // Binds and listens; replaces a stale socket, refuses a live one and any other file. Throws
@@ -16,8 +18,8 @@ pyhost::UniqueFd listen_unix_abstract(const Address& address, int backlog);
 // has changed then unless the system refused.
 void change_socket_rights(const Address& address, const PoolSettings& pool);
 
-// Whether the path could be bound: its directory, its owner, and what stands there now. A live
-// socket is fine: it is probably that of the running daemon. Throws StartupError.
-void check_socket_path(const Address& address, const PoolSettings& pool);
+// Whether the path could be bound: its directory, its owner, and what stands there now. A socket of
+// a running pycgid is fine, and what the result speaks of. Throws StartupError.
+std::string check_socket_path(const Address& address, const PoolSettings& pool);
 
 }  // namespace pycgid

@@ -1,20 +1,15 @@
 // What a worker runs, see worker_command.h.
 #include "daemon/master/worker_command.h"
 
-#include "daemon/startup_error.h"
+#include "daemon/master/find_python.h"
+#include "daemon/master/worker_place.h"
 #include "daemon/text.h"
 
-#include <filesystem>
 #include <pwd.h>
 #include <string_view>
-#include <sys/stat.h>
-#include <system_error>
-#include <unistd.h>
 
 namespace pycgid {
 namespace {
-
-constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
 
 std::string_view name_of(std::string_view variable) {
   return variable.substr(0, variable.find('='));
@@ -44,54 +39,6 @@ std::vector<std::string> user_variables(uid_t user) {
           concat("LOGNAME=", entry->pw_name)};
 }
 
-bool is_program(const std::string& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-         ::access(path.c_str(), X_OK) == 0;
-}
-
-std::string_view path_variable(const std::vector<std::string>& environment) {
-  for (std::string_view variable : environment) {
-    if (name_of(variable) == "PATH") return variable.substr(5);
-  }
-  return kDefaultPath;
-}
-
-// Empty when there is none.
-std::string search_path(const std::string& name, std::string_view path) {
-  while (true) {
-    const std::string_view directory = path.substr(0, path.find(':'));
-    std::string candidate = concat(directory, "/", name);
-    if (directory.starts_with('/') && is_program(candidate)) return candidate;
-    if (directory.size() == path.size()) return {};
-    path.remove_prefix(directory.size() + 1);
-  }
-}
-
-std::string absolute(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::absolute(path, error).string();
-}
-
-std::string venv_python(const std::string& venv) {
-  std::string program = absolute(venv) + "/bin/python";
-  if (is_program(program)) return program;
-  fail_start(ExitStatus::configuration,
-             concat("cannot use virtual environment ", in_quotes(venv), ": there is no program ",
-                    in_quotes(program), " (option \"venv\"); make it with python3 -m venv"));
-}
-
-std::string find_python(const PoolSettings& pool, const std::vector<std::string>& environment) {
-  if (!pool.venv.empty()) return venv_python(pool.venv);
-  const bool is_path = pool.python.find('/') != std::string::npos;
-  const std::string_view path = path_variable(environment);
-  std::string program = is_path ? absolute(pool.python) : search_path(pool.python, path);
-  if (!program.empty() && is_program(program)) return program;
-  std::string text = concat("cannot run python ", in_quotes(pool.python), ": no such program");
-  if (!is_path) text += concat(" in ", path);
-  fail_start(ExitStatus::configuration, text + " (option \"python\")");
-}
-
 }  // namespace
 
 std::vector<std::string> worker_environment(const PoolSettings& pool,
@@ -112,7 +59,10 @@ WorkerCommand make_worker_command(const Settings& settings, const PoolSettings& 
                                   const Credentials& credentials, const char* const* environment) {
   WorkerCommand command;
   command.environment = worker_environment(pool, credentials, environment);
-  command.program = find_python(pool, command.environment);
+  command.program = look_as_worker(pool, credentials, [&] {
+    check_worker_files(settings, pool);
+    return find_python(pool, command.environment);
+  });
   command.arguments = {command.program,
                        settings.libexec_dir + "/boot.py",
                        "app=" + pool.app,

@@ -16,8 +16,8 @@ struct WorkerCommand {
   std::vector<std::string> environment;
 };
 
-// Throws StartupError, status 78, when there is no such interpreter. `environment` is the daemon's
-// own.
+// Throws StartupError, status 78, when there is no such interpreter, or when the workers would not
+// be able to read what they need. `environment` is the daemon's own.
 WorkerCommand make_worker_command(const Settings& settings, const PoolSettings& pool,
                                   const Credentials& credentials, const char* const* environment);
 

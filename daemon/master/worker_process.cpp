@@ -81,7 +81,7 @@ void WorkerProcess::blame(ExitStatus status, std::string_view why) {
   fault_ = why;
 }
 
-StartupError parse_complaint(std::string_view line) {
+StartupError parse_complaint(std::string_view line, const OptionPlaces& places) {
   constexpr std::string_view kError = "error ";
   StartupError complaint{ExitStatus::configuration, std::string(line)};
   if (!line.starts_with(kError)) return complaint;
@@ -90,7 +90,7 @@ StartupError parse_complaint(std::string_view line) {
   if (parse_number(line.substr(0, space)) == static_cast<std::uint64_t>(ExitStatus::system)) {
     complaint.status = ExitStatus::system;
   }
-  complaint.text = line.substr(std::min(space + 1, line.size()));
+  complaint.text = places.complete(line.substr(std::min(space + 1, line.size())));
   return complaint;
 }
 

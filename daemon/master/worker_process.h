@@ -89,8 +89,8 @@ class WorkerProcess {
   ExitStatus fault_status_ = ExitStatus::configuration;
 };
 
-// What a status line "error STATUS MESSAGE" says.
-StartupError parse_complaint(std::string_view line);
+// What a status line "error STATUS MESSAGE" says; options that it names get their places.
+StartupError parse_complaint(std::string_view line, const OptionPlaces& places = {});
 
 // What is said of a worker that took longer than option "start-timeout".
 std::string start_timeout_text(const PoolSettings& pool);

@@ -8,7 +8,15 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from harness.daemon import Daemon  # noqa: E402  (the path is set just above)
+from harness import real_users  # noqa: E402  (the path is set just above)
+from harness.daemon import Daemon  # noqa: E402
+
+
+@pytest.fixture
+def place():
+    """A site for real users; to be asked for before `start`, so that its daemon ends first."""
+    with real_users.open_directory() as directory:
+        yield real_users.Site(directory)
 
 
 @pytest.fixture

@@ -124,8 +124,8 @@ TEST_CASE("listener: a live socket is refused and stays", "[master]") {
   const std::string path = directory / "app.sock";
   const auto sockets = bind_all(listening_on("unix:" + path));
   CHECK(refusal(listening_on("unix:" + path)) ==
-        "cannot bind unix:" + path +
-            ": Address already in use (option \"fastcgi\"); another process answers there");
+        "cannot bind unix:" + path + ": Address already in use (option \"fastcgi\"); process " +
+            std::to_string(getpid()) + " (daemon_unit) answers there");
   CHECK(answers(path));
 }
 
@@ -158,9 +158,8 @@ TEST_CASE("listener: a missing directory is named", "[master]") {
   const Directory directory;
   const std::string path = directory / "none/app.sock";
   CHECK(refusal(listening_on("unix:" + path)) ==
-        "cannot bind unix:" + path +
-            ": No such file or directory (option \"fastcgi\"); create the directory \"" +
-            (directory / "none") + "\"");
+        "cannot bind unix:" + path + ": there is no \"" + (directory / "none") +
+            "\" (option \"fastcgi\"); create the directory \"" + (directory / "none") + "\"");
 }
 
 TEST_CASE("listener: when one address fails the others leave nothing behind", "[master]") {
@@ -176,7 +175,8 @@ TEST_CASE("listener: the abstract name space", "[master]") {
   const std::string name = "unix:@pycgid-test-" + std::to_string(getpid());
   const auto sockets = bind_all(listening_on(name));
   CHECK(refusal(listening_on(name)) ==
-        "cannot bind " + name + ": Address already in use (option \"fastcgi\")");
+        "cannot bind " + name + ": Address already in use (option \"fastcgi\"); process " +
+            std::to_string(getpid()) + " (daemon_unit) answers there");
 }
 
 TEST_CASE("listener: descriptors are non-blocking and close on exec", "[master]") {

@@ -166,13 +166,16 @@ TEST_CASE("boot: no such callable, and which there are", "[pyhost]") {
 TEST_CASE("boot: no pycgid_host for this Python", "[pyhost]") {
   const TemporaryDirectory directory;
   const fs::path built = fs::path(PYHOST_TEST_BOOT).parent_path();
-  fs::copy_file(built / "boot.py", directory.name() + "/boot.py");
+  for (const char* script : {"boot.py", "diagnosis.py"}) {
+    fs::copy_file(built / script, fs::path(directory.name()) / script);
+  }
   directory.write("pycgid_host.cpython-399-x86_64-linux-gnu.so", "");
   const Refusal none = refusal({.boot = directory.name() + "/boot.py"});
   CHECK(none.line.starts_with("error 78 no pycgid_host for Python 3."));
-  CHECK(none.line.ends_with(") in " + directory.name() +
-                            "; there are: cpython-399-x86_64-linux-gnu; rebuild with "
-                            "PYCGID_PYTHONS\n"));
+  CHECK(none.line.ends_with(
+      ") in " + directory.name() +
+      " (option \"python\"); there are: cpython-399-x86_64-linux-gnu; rebuild with "
+      "PYCGID_PYTHONS\n"));
 }
 
 TEST_CASE("boot: our own modules are not there for the application", "[pyhost]") {

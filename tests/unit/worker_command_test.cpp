@@ -6,13 +6,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
 namespace {
 
 using namespace pycgid;
+namespace fs = std::filesystem;
 using Strings = std::vector<std::string>;
 
 constexpr std::array<const char*, 9> kEnviron{
@@ -20,9 +23,34 @@ constexpr std::array<const char*, 9> kEnviron{
     "LISTEN_PID=7",    "NOTIFY_SOCKET=/run/n", "FCGI_WEB_SERVER_ADDRS=::1",
     "WATCHDOG_USEC=1", "WATCHDOG_PID=7",       nullptr};
 
+// A directory with a boot.py in it, removed at the end.
+class ScratchLibexec {
+ public:
+  ScratchLibexec() {
+    std::string name = (fs::temp_directory_path() / "pycgid-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+    std::ofstream(path_ + "/boot.py");
+  }
+  ~ScratchLibexec() { fs::remove_all(path_); }
+  ScratchLibexec(const ScratchLibexec&) = delete;
+  ScratchLibexec& operator=(const ScratchLibexec&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+Settings libexec_settings() {
+  static const ScratchLibexec libexec;
+  Settings settings;
+  settings.libexec_dir = libexec.path();
+  return settings;
+}
+
 std::string refusal(const PoolSettings& pool) {
   try {
-    make_worker_command({}, pool, {}, kEnviron.data());
+    make_worker_command(libexec_settings(), pool, {}, kEnviron.data());
     return {};
   } catch (const StartupError& error) {
     CHECK(error.status == ExitStatus::configuration);
@@ -65,11 +93,12 @@ TEST_CASE("worker environment: a worker that changes user gets that user's home"
 TEST_CASE("worker command: python comes from the worker's PATH", "[master]") {
   PoolSettings pool;
   pool.python = "sh";
-  CHECK(make_worker_command({}, pool, {}, kEnviron.data()).program == "/usr/bin/sh");
+  CHECK(make_worker_command(libexec_settings(), pool, {}, kEnviron.data()).program ==
+        "/usr/bin/sh");
   pool.env = {"PATH=/bin"};
-  CHECK(make_worker_command({}, pool, {}, kEnviron.data()).program == "/bin/sh");
+  CHECK(make_worker_command(libexec_settings(), pool, {}, kEnviron.data()).program == "/bin/sh");
   // What stands in PATH relative to a directory that changes is no program to run.
-  pool.env = {"PATH=" + std::filesystem::relative("/bin").string()};
+  pool.env = {"PATH=" + fs::relative("/bin").string()};
   CHECK(refusal(pool).starts_with("cannot run python \"sh\": no such program in "));
   pool.env = {"PATH=/nonexistent:."};
   CHECK(refusal(pool) ==
@@ -80,13 +109,12 @@ TEST_CASE("worker command: a virtual environment without python is refused", "[m
   PoolSettings pool;
   pool.venv = "/nonexistent";
   CHECK(refusal(pool) ==
-        "cannot use virtual environment \"/nonexistent\": there is no program "
-        "\"/nonexistent/bin/python\" (option \"venv\"); make it with python3 -m venv");
+        "cannot use virtual environment \"/nonexistent\": there is no \"/nonexistent\" (option "
+        "\"venv\"); make it with python3 -m venv /nonexistent");
 }
 
 TEST_CASE("worker command: boot.py gets the pool's settings", "[master]") {
-  Settings settings;
-  settings.libexec_dir = "/usr/lib/pycgid";
+  const Settings settings = libexec_settings();
   PoolSettings pool;
   pool.name = "blog";
   pool.app = "blog.wsgi";
@@ -97,8 +125,9 @@ TEST_CASE("worker command: boot.py gets the pool's settings", "[master]") {
   Strings arguments = make_worker_command(settings, pool, {}, kEnviron.data()).arguments;
   CHECK(std::erase_if(arguments, [](const auto& text) { return text.starts_with("version="); }) ==
         1);
-  CHECK(arguments == Strings{"/bin/sh", "/usr/lib/pycgid/boot.py", "app=blog.wsgi", "pool=blog",
-                             "threads=8", "multiprocess=1", "pythonpath=/a", "pythonpath=/b"});
+  CHECK(arguments == Strings{"/bin/sh", settings.libexec_dir + "/boot.py", "app=blog.wsgi",
+                             "pool=blog", "threads=8", "multiprocess=1", "pythonpath=/a",
+                             "pythonpath=/b"});
 }
 
 }  // namespace

@@ -36,6 +36,20 @@ def title(pid):
         return ""
 
 
+def status_of(pid):
+    """/proc/PID/status: the words of each field."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        pairs = [line.partition(":\t")[::2] for line in file.read().splitlines()]
+    return {name: value.split() for name, value in pairs}
+
+
+def limits_of(pid, name):
+    """Soft and hard limit, as text."""
+    with open(f"/proc/{pid}/limits", encoding="ascii") as file:
+        (line,) = (line for line in file if line.startswith(name))
+    return line.removeprefix(name).split()[:2]
+
+
 def open_files(pid):
     """What the descriptors of a process point to."""
     links = []

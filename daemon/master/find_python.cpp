@@ -1,0 +1,140 @@
+// The interpreter of a pool, see find_python.h.
+#include "daemon/master/find_python.h"
+
+#include "daemon/master/path_problem.h"
+#include "daemon/startup_error.h"
+#include "daemon/text.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace pycgid {
+namespace {
+
+constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
+
+bool is_program(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+         ::faccessat(AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0;
+}
+
+std::string_view path_variable(const std::vector<std::string>& environment) {
+  constexpr std::string_view kName = "PATH=";
+  for (std::string_view variable : environment) {
+    if (variable.starts_with(kName)) return variable.substr(kName.size());
+  }
+  return kDefaultPath;
+}
+
+// Empty when there is none.
+std::string search_path(const std::string& name, std::string_view path) {
+  while (true) {
+    const std::string_view directory = path.substr(0, path.find(':'));
+    std::string candidate = concat(directory, "/", name);
+    if (directory.starts_with('/') && is_program(candidate)) return candidate;
+    if (directory.size() == path.size()) return {};
+    path.remove_prefix(directory.size() + 1);
+  }
+}
+
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::absolute(path, error).lexically_normal().string();
+}
+
+// The first link of a chain that ends nowhere, followed to what is missing.
+std::string missing_target(const std::string& program) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  fs::path path = program;
+  for (int links = 0; links < 40 && fs::is_symlink(path, error); ++links) {
+    const fs::path target = fs::read_symlink(path, error);
+    path = target.is_absolute() ? target : path.parent_path() / target;
+  }
+  return path.string();
+}
+
+[[noreturn]] void cannot_use_venv(const PoolSettings& pool, std::string_view why,
+                                  std::string_view advice) {
+  fail_start(ExitStatus::configuration,
+             concat("cannot use virtual environment ", in_quotes(pool.venv), ": ", why, " ",
+                    pool.places.text("venv"), advice));
+}
+
+std::string venv_python(const PoolSettings& pool) {
+  const std::string venv = absolute(pool.venv);
+  std::string program = venv + "/bin/python";
+  const std::optional<PathProblem> problem = problem_with(program, X_OK);
+  if (!problem && is_program(program)) return program;
+  if (!problem) cannot_use_venv(pool, concat(in_quotes(program), " is not a program"), "");
+  if (problem->error != ENOENT) cannot_use_venv(pool, problem->text, "");
+  std::error_code error;
+  if (std::filesystem::is_symlink(program, error)) {
+    cannot_use_venv(
+        pool,
+        concat("it was made for ", in_quotes(missing_target(program)), ", which is not there"),
+        concat("; make it anew with python3 -m venv --clear ", venv));
+  }
+  const bool missing = !std::filesystem::exists(venv, error);
+  cannot_use_venv(pool,
+                  missing ? problem->text : concat("there is no program ", in_quotes(program)),
+                  concat("; make it with python3 -m venv ", venv));
+}
+
+void check_path(std::string_view what, const std::string& path, int mode,
+                const std::string& where) {
+  const std::optional<PathProblem> problem = problem_with(path, mode);
+  if (!problem) return;
+  fail_start(ExitStatus::configuration,
+             concat("cannot ", what, " ", in_quotes(path), ": ", problem->text, " ", where));
+}
+
+// What is missing is Python's to report, or to pass over.
+void check_rights(std::string_view what, const std::string& path, int mode,
+                  const std::string& where) {
+  const std::optional<PathProblem> problem = problem_with(path, mode);
+  if (problem && problem->error == EACCES) check_path(what, path, mode, where);
+}
+
+}  // namespace
+
+std::string find_python(const PoolSettings& pool, const std::vector<std::string>& environment) {
+  if (!pool.venv.empty()) return venv_python(pool);
+  const bool is_path = pool.python.find('/') != std::string::npos;
+  const std::string_view path = path_variable(environment);
+  std::string program = is_path ? absolute(pool.python) : search_path(pool.python, path);
+  if (!program.empty() && is_program(program)) return program;
+  const std::optional<PathProblem> problem =
+      is_path ? problem_with(program, X_OK) : std::optional<PathProblem>();
+  std::string why = "no such program";
+  if (!is_path) why += concat(" in ", path);
+  if (problem && problem->error != ENOENT) why = problem->text;
+  fail_start(ExitStatus::configuration, concat("cannot run python ", in_quotes(pool.python), ": ",
+                                               why, " ", pool.places.text("python")));
+}
+
+void check_worker_files(const Settings& settings, const PoolSettings& pool) {
+  check_path("read", settings.libexec_dir + "/boot.py", R_OK,
+             "(the workers' own files; put them where every user can read)");
+  if (!pool.chdir.empty()) {
+    check_path("enter directory", absolute(pool.chdir), X_OK, pool.places.text("chdir"));
+  }
+  const std::filesystem::path start = absolute(pool.chdir.empty() ? "." : pool.chdir);
+  for (const std::string& directory : pool.pythonpath) {
+    check_rights("read directory", (start / directory).lexically_normal(), R_OK | X_OK,
+                 pool.places.text("pythonpath"));
+  }
+  const std::string file = pool.app.substr(0, pool.app.find(':'));
+  if (file.find('/') == std::string::npos) return;
+  check_rights("read application", (start / file).lexically_normal(), R_OK,
+               pool.places.text("app"));
+}
+
+}  // namespace pycgid
