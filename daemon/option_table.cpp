@@ -128,6 +128,30 @@ std::string set_log_level(Settings& settings, std::string_view value, const Opti
   return {};
 }
 
+std::string set_nice(Settings& settings, std::string_view value, const OptionRow& row) {
+  const bool negative = value.starts_with('-');
+  const auto number = parse_number(negative ? value.substr(1) : value);
+  const std::uint64_t most = negative ? row.range.least : row.range.most;
+  if (!number || *number > most) {
+    return concat("must be between -", row.range.least, " and ", row.range.most);
+  }
+  const int nice = static_cast<int>(*number);
+  settings.pools.back().nice = negative ? -nice : nice;
+  return {};
+}
+
+std::string set_core_limit(Settings& settings, std::string_view value, const OptionRow& row) {
+  settings.pools.back().rlimit_core = kUnlimited;
+  if (value == "unlimited") return {};
+  const std::string wrong = set_size<&PoolSettings::rlimit_core>(settings, value, row);
+  return wrong.empty() ? wrong : concat(wrong, ", or unlimited");
+}
+
+std::string set_chroot(Settings& settings, std::string_view value, const OptionRow& row) {
+  if (!value.starts_with('/')) return "must begin with \"/\"";
+  return set_text<&PoolSettings::chroot>(settings, value, row);
+}
+
 using P = PoolSettings;
 using S = Settings;
 using Sec = OptionSection;
@@ -251,10 +275,14 @@ constexpr OptionRow kRows[] = {
   {"stop-timeout", "TIME", "30s", Sec::process,
    "longest time that requests in progress get at the end",
    set_time<&P::stop_timeout>, kAnyTime},
-  {"nice", "N", "0", Sec::process},
-  {"rlimit-nofile", "N", "", Sec::process},
-  {"rlimit-core", "SIZE", "", Sec::process},
-  {"chroot", "DIR", "", Sec::process},
+  {"nice", "N", "", Sec::process, "priority of the workers, from -20, the highest, to 19",
+   set_nice, {20, 19}},
+  {"rlimit-nofile", "N", "", Sec::process, "files that a worker may have open",
+   set_number<&P::rlimit_nofile>, {64, 1'000'000'000}},
+  {"rlimit-core", "SIZE", "", Sec::process, "size of a worker's core file, or unlimited",
+   set_core_limit, kAnySize},
+  {"chroot", "DIR", "", Sec::process, "root directory of the workers",
+   set_chroot},
   {"daemonize", "", "no", Sec::process, "go to the background when the applications serve",
    set_flag<&S::daemonize>, {}, kOnce, kGlobal},
   {"pidfile", "PATH", "", Sec::process, "file for the master's pid, there while it serves",

@@ -4,12 +4,14 @@
 #include "daemon/log.h"
 #include "daemon/master/background.h"
 #include "daemon/master/descriptors.h"
+#include "daemon/master/process_limits.h"
 #include "daemon/master/signals.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 
 #include <cerrno>
 #include <csignal>
+#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -19,7 +21,8 @@ namespace pycgid {
 GatewayProcess::GatewayProcess(const Settings& settings, const ProcessTitle& title)
     : settings_(settings),
       title_(title),
-      credentials_(resolve_credentials(settings.user, settings.group)) {}
+      credentials_(gateway_credentials(settings)),
+      files_(reachable_file_limit(files_of_gateway(settings))) {}
 
 namespace {
 
@@ -59,9 +62,11 @@ void GatewayProcess::become_gateway(const std::vector<ServedSocket>& sockets, co
                                     pid_t master) const {
   setpgid(0, 0);
   if (settings_.daemonize) leave_standard_descriptors();
+  ::umask(077);
+  ::setrlimit(RLIMIT_NOFILE, &files_);
   if (!drop_privileges(credentials_)) {
     log_error(concat("gateway cannot change to user ", in_quotes(settings_.user), ": ",
-                     reason(errno), " (option \"user\")"));
+                     reason(errno), " ", settings_.places.text("user")));
     _exit(static_cast<int>(ExitStatus::system));
   }
   if (!die_with_parent(master)) _exit(static_cast<int>(ExitStatus::ok));

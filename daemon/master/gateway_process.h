@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <vector>
 
@@ -60,6 +61,7 @@ class GatewayProcess {
   const Settings& settings_;
   ProcessTitle title_;
   Credentials credentials_;
+  rlimit files_;  // of open files
   pid_t pid_ = -1;
   std::optional<Link> link_;
   bool finishing_ = false;

@@ -3,6 +3,7 @@
 
 #include "daemon/log.h"
 #include "daemon/master/exit_text.h"
+#include "daemon/master/process_limits.h"
 #include "daemon/master/process_memory.h"
 #include "daemon/master/service_state.h"
 #include "daemon/master/signals.h"
@@ -46,6 +47,7 @@ Master::Master(const ConfigSource& source, LoadedConfiguration& configuration, L
       reconfiguration_(source, configuration, {configuration.settings, logs, *this}, pools_) {
   check_temp_dir(configuration.settings);
   note_usable_backlog(configuration.settings.backlog);
+  note_file_limit(configuration.settings);
   for (PoolConfig& config : pool_configs(configuration)) pools_.add(std::move(config)).prepare();
   if (pools_.have_all_failed()) throw *(*pools_.begin())->failure();
   signals_ = take_signals();

@@ -1,6 +1,7 @@
 // What a worker runs, see worker_command.h.
 #include "daemon/master/worker_command.h"
 
+#include "daemon/master/chroot_copies.h"
 #include "daemon/master/find_python.h"
 #include "daemon/master/worker_place.h"
 #include "daemon/text.h"
@@ -59,6 +60,7 @@ WorkerCommand make_worker_command(const Settings& settings, const PoolSettings& 
                                   const Credentials& credentials, const char* const* environment) {
   WorkerCommand command;
   command.environment = worker_environment(pool, credentials, environment);
+  if (!pool.chroot.empty()) check_chroot_copies(settings, pool);
   command.program = look_as_worker(pool, credentials, [&] {
     check_worker_files(settings, pool);
     return find_python(pool, command.environment);

@@ -3,6 +3,7 @@
 #include "daemon/master/worker_spawn.h"
 
 #include "daemon/master/descriptors.h"
+#include "daemon/master/process_limits.h"
 #include "daemon/master/signals.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
@@ -90,27 +91,41 @@ class Child {
     arguments_.push_back(concat("status_fd=", kept_[3]));
     argv_ = pointers_to(arguments_);
     envp_ = pointers_to(environment_);
-    const PoolSettings& pool = plan.pool;
-    user_failure_ = {concat("cannot change to user ", in_quotes(pool.user)), "user"};
-    chdir_failure_ = {concat("cannot enter directory ", in_quotes(pool.chdir)), "chdir"};
-    exec_failure_ = {concat("cannot run python ", in_quotes(plan.command.program)),
-                     pool.venv.empty() ? "python" : "venv"};
+    prepare_complaints();
   }
 
   // In the child, from fork to exec; async-signal-safe.
   [[noreturn]] void run() {
     setpgid(0, 0);
     connect_descriptors();
-    if (!drop_privileges(plan_.credentials)) fail(user_failure_);
+    if (const std::string_view option = apply_limits(plan_.pool); !option.empty()) fail(option);
+    if (!drop_privileges(plan_.credentials)) fail("user");
     if (!die_with_parent(parent_)) _exit(1);
     if (plan_.pool.umask) ::umask(*plan_.pool.umask);
-    if (!plan_.pool.chdir.empty() && ::chdir(plan_.pool.chdir.c_str()) != 0) fail(chdir_failure_);
+    if (!plan_.pool.chdir.empty() && ::chdir(plan_.pool.chdir.c_str()) != 0) fail("chdir");
     restore_signals();
     ::execve(plan_.command.program.c_str(), argv_.data(), envp_.data());
-    fail(exec_failure_);
+    fail(plan_.pool.venv.empty() ? "python" : "venv");
   }
 
  private:
+  void prepare_complaints() {
+    const PoolSettings& pool = plan_.pool;
+    const std::string program = concat("run python ", in_quotes(plan_.command.program));
+    const auto add = [&](std::string_view option, std::string_view what) {
+      complaints_.push_back({option, concat("error 78 cannot ", what, ": "),
+                             concat(" ", pool.places.text(option), "\n")});
+    };
+    add("nice", concat("set priority ", pool.nice.value_or(0)));
+    add("rlimit-nofile", concat("limit open files to ", pool.rlimit_nofile.value_or(0)));
+    add("rlimit-core", "limit the size of core files");
+    add("chroot", concat("change the root directory to ", in_quotes(pool.chroot)));
+    add("user", concat("change to user ", in_quotes(pool.user)));
+    add("chdir", concat("enter directory ", in_quotes(pool.chdir)));
+    add("python", program);
+    add("venv", program);
+  }
+
   void connect_descriptors() {
     ::dup2(ends_.null.get(), STDIN_FILENO);
     ::dup2(ends_.output.write.get(), STDOUT_FILENO);
@@ -120,18 +135,22 @@ class Child {
     close_descriptors_except(kept);
   }
 
-  struct Failure {
-    std::string what;
+  // What is said when an option cannot be done; the system's reason goes in between.
+  struct Complaint {
     std::string_view option;
+    std::string what;
+    std::string where;
   };
 
   // The worker's one line on the status pipe.
-  [[noreturn]] void fail(const Failure& failure) const {
+  [[noreturn]] void fail(std::string_view option) const {
     const std::string_view why = strerrordesc_np(errno);
-    for (std::string_view part :
-         {std::string_view("error 78 "), std::string_view(failure.what), std::string_view(": "),
-          why, std::string_view(" (option \""), failure.option, std::string_view("\")\n")}) {
-      if (::write(ends_.status.write.get(), part.data(), part.size()) < 0) break;
+    for (const Complaint& complaint : complaints_) {
+      if (complaint.option != option) continue;
+      for (std::string_view part :
+           {std::string_view(complaint.what), why, std::string_view(complaint.where)}) {
+        if (::write(ends_.status.write.get(), part.data(), part.size()) < 0) break;
+      }
     }
     _exit(static_cast<int>(ExitStatus::configuration));
   }
@@ -144,9 +163,7 @@ class Child {
   std::vector<std::string> environment_;
   std::vector<char*> argv_;
   std::vector<char*> envp_;
-  Failure user_failure_;
-  Failure chdir_failure_;
-  Failure exec_failure_;
+  std::vector<Complaint> complaints_;
 };
 
 }  // namespace

@@ -186,7 +186,7 @@ def test_a_socket_directory_that_is_not_writable(place):
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=20 * daemon.SLOWNESS,
             check=False,
         )
         assert done.returncode == SYSTEM
@@ -294,7 +294,7 @@ def test_a_user_that_the_daemon_may_not_become(place):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=20 * daemon.SLOWNESS,
         check=False,
     )
     assert done.returncode == CONFIGURATION or done.returncode == SYSTEM

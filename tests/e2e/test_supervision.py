@@ -5,6 +5,7 @@ import signal
 
 import pytest
 from harness import cgi, fastcgi, processes
+from harness.daemon import APPS
 from harness.fastcgi import KEEP
 
 WORKER_LINES = r" \S+/\d+\[\d+\]: "
@@ -215,6 +216,16 @@ def test_the_line_about_a_death_has_it_all(start):
         rf" running {request}, {request}; replacing it$"
     )
     assert daemon.count(str(worker)) == 1 and daemon.count("GET /waiting") == 1
+
+
+def test_the_line_about_a_crash_tells_of_the_core(start, tmp_path):
+    """If the system keeps cores, which is not for the daemon to say."""
+    daemon = start("crashing", "--rlimit-core", "unlimited", "--pythonpath", APPS, chdir=tmp_path)
+    assert daemon.get("/aborts").status == 502
+    daemon.wait_line(
+        r"was killed by signal 6 \(Aborted\)(, core dumped)?, after \d\S*,"
+        r" running request \S+ \(GET /aborts\): answered 502; replacing it$"
+    )
 
 
 def test_a_pool_without_workers_answers_503(start, tmp_path):

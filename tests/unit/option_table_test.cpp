@@ -125,10 +125,28 @@ TEST_CASE("option table: a log goes to facilities that there are", "[options]") 
   }
 }
 
+TEST_CASE("option table: a priority may be negative", "[options]") {
+  CHECK(set("nice", "-20").empty());
+  CHECK(set("nice", "19").empty());
+  for (const char* wrong : {"-21", "20", "", "-", "--1", "low"}) {
+    CHECK(set("nice", wrong) == "must be between -20 and 19");
+  }
+}
+
+TEST_CASE("option table: core files may be of any size", "[options]") {
+  CHECK(set("rlimit-core", "unlimited").empty());
+  CHECK(set("rlimit-core", "0").empty());
+  CHECK(set("rlimit-core", "many").ends_with(", or unlimited"));
+}
+
+TEST_CASE("option table: another root is an absolute path", "[options]") {
+  CHECK(set("chroot", "/srv/jail").empty());
+  CHECK(set("chroot", "jail") == "must begin with \"/\"");
+}
+
 TEST_CASE("option table: what is not built yet is refused by name", "[options]") {
   CHECK(set("processes", "2-8") == "a range of processes is not built yet in this version");
   CHECK(find_option("preload")->set == nullptr);
-  CHECK(find_option("chroot")->set == nullptr);
 }
 
 TEST_CASE("option table: a mistyped name finds its neighbour", "[options]") {

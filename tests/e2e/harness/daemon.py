@@ -14,6 +14,7 @@ from .gate import Gate
 
 PROGRAM = os.environ.get("PYCGID", "build/dev/pycgid")
 APPS = os.path.normpath(os.path.join(os.path.dirname(__file__), "../../apps"))
+SLOWNESS = float(os.environ.get("PYCGID_SLOWNESS", "1"))
 LINE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (?P<level>error|warning|notice|info|debug) "
     r"(?P<object>[^\s:\[]+)(\[(?P<pid>\d+)\])?: (?P<text>.*)"
@@ -229,7 +230,7 @@ class Daemon:
         return scgi.fetch(self.scgi, path, **variables)
 
 
-def run(*arguments, deadline=10, **more):
+def run(*arguments, deadline=10 * SLOWNESS, **more):
     """Runs the program to its end; returns the completed process."""
     return subprocess.run(
         [PROGRAM, *arguments],

@@ -1,0 +1,64 @@
+// The workers' own files below another root, see chroot_copies.h.
+#include "daemon/master/chroot_copies.h"
+
+#include "daemon/startup_error.h"
+#include "daemon/text.h"
+#include "pyhost/unique_fd.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <fcntl.h>
+#include <filesystem>
+#include <string>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace pycgid {
+namespace {
+
+// Whoever may write below the root must not make the master wait, or read a device.
+pyhost::UniqueFd open_regular(const std::string& path) {
+  pyhost::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat file {};
+  if (!fd || ::fstat(fd.get(), &file) != 0 || !S_ISREG(file.st_mode)) fd.reset();
+  return fd;
+}
+
+// False also when one of them cannot be read.
+bool same_content(const std::string& one, const std::string& other) {
+  const pyhost::UniqueFd first = open_regular(one);
+  const pyhost::UniqueFd second = open_regular(other);
+  if (!first || !second) return false;
+  std::array<char, 65536> ours;
+  std::array<char, 65536> theirs;
+  for (off_t at = 0;;) {
+    const ssize_t got = ::pread(first.get(), ours.data(), ours.size(), at);
+    if (got < 0 || ::pread(second.get(), theirs.data(), theirs.size(), at) != got) return false;
+    if (got == 0) return true;
+    if (!std::equal(ours.begin(), ours.begin() + got, theirs.begin())) return false;
+    at += got;
+  }
+}
+
+}  // namespace
+
+void check_chroot_copies(const Settings& settings, const PoolSettings& pool) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(settings.libexec_dir, error)) {
+    const std::string ours = entry.path().string();
+    const std::string copy = pool.chroot + ours;
+    // A module for a Python that is not used there need not be there.
+    const bool needed = entry.path().extension() == ".py";
+    if (!entry.is_regular_file(error) || (!needed && !fs::exists(copy, error))) continue;
+    if (same_content(ours, copy)) continue;
+    fail_start(ExitStatus::configuration,
+               concat(in_quotes(copy), " is not a copy of ", in_quotes(ours), " ",
+                      pool.places.text("chroot"), "; copy or bind-mount ",
+                      in_quotes(settings.libexec_dir), " to the same path below the new root"));
+  }
+}
+
+}  // namespace pycgid
