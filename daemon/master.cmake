@@ -9,7 +9,6 @@ target_sources(daemon_core PRIVATE
   libexec.cpp
   link.cpp
   log.cpp
-  notify_socket.cpp
   option_table.cpp
   option_values.cpp
   syslog_socket.cpp
@@ -43,10 +42,18 @@ target_sources(daemon_core PRIVATE
   master/signals.cpp
   master/socket_holder.cpp
   master/socket_reach.cpp
+  master/trusted_path.cpp
   master/unix_socket.cpp
   master/worker_command.cpp
   master/worker_place.cpp
   master/worker_process.cpp
   master/worker_spawn.cpp)
+  master/worker_spawn.cpp)
+  notify_socket.cpp
+  option_table.cpp
+  option_values.cpp
+  syslog_socket.cpp
+  text.cpp
+  text_file.cpp
 # Where pyhost is, seen from the prefix: an installation may be moved as a whole.
 target_compile_definitions(daemon_core PRIVATE PYCGID_LIBEXEC_SUBDIR="${PYCGID_LIBEXEC_DIR}")

@@ -2,6 +2,7 @@
 #include "daemon/master/log_file.h"
 
 #include "daemon/log.h"
+#include "daemon/master/trusted_path.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 
@@ -23,18 +24,33 @@ bool is_at(const std::string& path, const struct stat& file) {
   return found.st_dev == file.st_dev && found.st_ino == file.st_ino;
 }
 
+std::string why(int error) {
+  if (error != ELOOP) return reason(error);
+  return "a symbolic link on the way belongs to neither root nor the daemon's user";
+}
+
 }  // namespace
 
 pyhost::UniqueFd LogFile::open_path() const {
   constexpr mode_t kMode = 0640;
-  return pyhost::UniqueFd(
-      ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, kMode));
+  const FilePlace place = find_place(path_);
+  if (!place.directory) return {};
+  // Who may write to the directory may put a pipe there: opening it must not wait for a reader.
+  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+  pyhost::UniqueFd fd(
+      ::openat(place.directory.get(), place.name.c_str(), kFlags | place.no_follow, kMode));
+  struct stat info {};
+  const bool is_pipe = fd && ::fstat(fd.get(), &info) == 0 && S_ISFIFO(info.st_mode);
+  if (fd && (!is_pipe || place.no_follow == 0)) {
+    ::fcntl(fd.get(), F_SETFL, O_APPEND);
+  }
+  return fd;
 }
 
 void LogFile::open() {
   fd_ = open_path();
   if (fd_) return;
-  fail_start(ExitStatus::system, concat("cannot open log ", in_quotes(path_), ": ", reason(errno),
+  fail_start(ExitStatus::system, concat("cannot open log ", in_quotes(path_), ": ", why(errno),
                                         " (option ", in_quotes(option_), ")"));
 }
 
@@ -44,7 +60,7 @@ void LogFile::reopen() {
     fd_ = std::move(fresh);
     return;
   }
-  log_error(concat("cannot open log ", in_quotes(path_), ": ", reason(errno), " (option ",
+  log_error(concat("cannot open log ", in_quotes(path_), ": ", why(errno), " (option ",
                    in_quotes(option_), "), going on with the old file"));
 }
 
@@ -64,18 +80,24 @@ bool LogFile::replace_moved() {
   }
   if (!std::exchange(trouble_told_, true)) {
     log_error(concat("log ", in_quotes(path_),
-                     " was moved or removed, and cannot be opened anew: ", reason(errno),
-                     " (option ", in_quotes(option_), "); its lines are lost until it can"));
+                     " was moved or removed, and cannot be opened anew: ", why(errno), " (option ",
+                     in_quotes(option_), "); its lines are lost until it can"));
   }
   return false;
 }
 
 // The newest old file is PATH.1.
 bool LogFile::rotate() {
+  const FilePlace place = find_place(path_);
+  const auto rename = [&place](const std::string& from, const std::string& to) {
+    const int directory = place.directory.get();
+    return ::renameat(directory, from.c_str(), directory, to.c_str()) == 0;
+  };
+  const auto numbered = [&place](int number) { return concat(place.name, ".", number); };
   for (int number = kKeptFiles - 1; number > 0; --number) {
-    std::rename(numbered(number).c_str(), numbered(number + 1).c_str());
+    rename(numbered(number), numbered(number + 1));
   }
-  if (std::rename(path_.c_str(), numbered(1).c_str()) == 0) {
+  if (rename(place.name, numbered(1))) {
     reopen();
     return true;
   }
@@ -84,10 +106,6 @@ bool LogFile::rotate() {
                      " (option \"rotate-size\"), going on with it"));
   }
   return false;
-}
-
-std::string LogFile::numbered(int number) const {
-  return concat(path_, ".", number);
 }
 
 }  // namespace pycgid

@@ -1,5 +1,6 @@
 // A file that lines are appended to, opened with the master's rights: the error log, or an access
-// log, of which the gateway gets the descriptor.
+// log, of which the gateway gets the descriptor. A symbolic link that somebody else than root and
+// the daemon's user has made is not followed.
 #pragma once
 
 #include "pyhost/unique_fd.h"
@@ -32,7 +33,6 @@ class LogFile {
   pyhost::UniqueFd open_path() const;
   bool replace_moved();
   bool rotate();
-  std::string numbered(int number) const;
 
   std::string path_;
   std::string_view option_;
