@@ -9,6 +9,7 @@ target_sources(daemon_core PRIVATE
   libexec.cpp
   link.cpp
   log.cpp
+  notify_socket.cpp
   option_table.cpp
   option_values.cpp
   syslog_socket.cpp
@@ -48,12 +49,5 @@ target_sources(daemon_core PRIVATE
   master/worker_place.cpp
   master/worker_process.cpp
   master/worker_spawn.cpp)
-  master/worker_spawn.cpp)
-  notify_socket.cpp
-  option_table.cpp
-  option_values.cpp
-  syslog_socket.cpp
-  text.cpp
-  text_file.cpp
 # Where pyhost is, seen from the prefix: an installation may be moved as a whole.
 target_compile_definitions(daemon_core PRIVATE PYCGID_LIBEXEC_SUBDIR="${PYCGID_LIBEXEC_DIR}")
