@@ -21,7 +21,7 @@ class Site:
 
     def __init__(self, systemd):
         self.systemd = systemd
-        pool = ["[blog]", "app = site_app", "chdir = /srv", "user = www-data", "processes = 1"]
+        pool = ["user = www-data", "[blog]", "app = site_app", "chdir = /srv", "processes = 1"]
         pool += ["fastcgi = systemd", "fastcgi = unix:/run/user/pycgid/blog.sock"]
         pool += ["env = PYTHONDONTWRITEBYTECODE=1"]
         pool += [f"env = {setting}" for setting in daemon.worker_env()]
