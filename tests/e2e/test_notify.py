@@ -136,6 +136,13 @@ def test_a_pool_that_does_not_start_is_in_the_status(start, site, manager, tmp_p
     status = manager.wait("READY")["STATUS"]
     assert status == "2 pools, 1 worker, serving; 1 pool does not start"
     assert fastcgi.fetch(str(site / "blog.sock"), cgi.variables()).status == 200
+    with open(tmp_path / "pycgid.conf", "a", encoding="utf-8") as file:
+        file.write("no-such-option = 1\n")
+    running.expect("reload failed: .*no-such-option")
+    running.signal(signal.SIGHUP)
+    manager.wait("RELOADING")
+    status = manager.wait("READY")["STATUS"]
+    assert status.startswith("reload failed: the configuration is wrong, see the log; 2 pools, ")
 
 
 def test_the_watchdog_follows_the_gateway(start, site, manager):
