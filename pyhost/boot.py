@@ -3,6 +3,9 @@
 The master starts it with the application's own Python. It loads the module pycgid_host that was
 built for this Python, imports the application, says on descriptor `status_fd` how that went (`ready`,
 or `error STATUS MESSAGE`, one line), and answers the gateway's requests until there are no more.
+
+With `orders_fd` it becomes the template of option "preload" instead (template.py), and what is
+forked from that goes on here.
 """
 
 import importlib.machinery
@@ -15,6 +18,8 @@ import types
 
 WRONG_CONFIGURATION = 78  # EX_CONFIG
 SYSTEM_ERROR = 71  # EX_OSERR
+
+DESCRIPTORS = {"memory_fd", "bell_fd", "passing_fd", "status_fd", "orders_fd"}
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -56,13 +61,13 @@ class LogPipe(io.RawIOBase):
 
 def main():
     options = parse(sys.argv[1:])
-    status_fd = options["status_fd"]
-    for name in ("memory_fd", "bell_fd", "passing_fd", "status_fd"):
+    for name in DESCRIPTORS.intersection(options):
         os.set_inheritable(options[name], False)
     try:
-        run(options, lambda: report(status_fd, "ready"))
+        # In a forked worker `status_fd` is another one than in the template.
+        run(options, lambda: report(options["status_fd"], "ready"))
     except Refused as refusal:
-        report(status_fd, f"error {refusal.status} {refusal}")
+        report(options["status_fd"], f"error {refusal.status} {refusal}")
         sys.exit(refusal.status)
 
 
@@ -94,7 +99,7 @@ def run(options, on_ready):
     host = load_module("pycgid_host", find_host())
     sys.modules["pycgid"] = application_module(host, options["version"])
     loader = load_module("pycgid_loader", os.path.join(HERE, "loader.py"))
-    host.set_process_title(f"pycgid: worker {options['pool']}/{options['worker']}")
+    host.set_process_title(title(options))
     sys.stdout = open_log(host, 1, "<stdout>")
     sys.stderr = open_log(host, 2, "<stderr>")
     # Ctrl-C reaches the whole process group; the master alone decides what it means.
@@ -109,7 +114,18 @@ def run(options, on_ready):
         application = loader.load(options["app"])
     except loader.CannotLoad as error:
         raise Refused(WRONG_CONFIGURATION, error) from None
+    if "orders_fd" in options:
+        template = load_module("pycgid_template", os.path.join(HERE, "template.py"))
+        if not template.fork_workers(host, options, on_ready):
+            return
+        host.set_process_title(title(options))
     serve(host, application, constants, options, on_ready)
+
+
+def title(options):
+    if "worker" in options:
+        return f"pycgid: worker {options['pool']}/{options['worker']}"
+    return f"pycgid: template {options['pool']}"
 
 
 def find_host():

@@ -5,6 +5,7 @@ target_sources(pyhost_channel PRIVATE
   channel_gateway.cpp
   channel_intake.cpp
   channel_worker.cpp
+  fork_order.cpp
   internal/channel_files.cpp
   internal/channel_fork.cpp
   internal/channel_map.cpp)

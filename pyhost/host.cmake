@@ -32,6 +32,7 @@ function(pyhost_add_module python)
     environ_builder.cpp
     exception_log.cpp
     file_wrapper.cpp
+    forking.cpp
     host.cpp
     input.cpp
     interrupter.cpp
@@ -65,7 +66,7 @@ foreach(python IN LISTS PYCGID_PYTHONS)
   pyhost_add_module("${python}")
 endforeach()
 
-foreach(script boot.py diagnosis.py loader.py)
+foreach(script boot.py diagnosis.py loader.py template.py)
   configure_file(${script} "${PYHOST_OUTPUT_DIR}/${script}" COPYONLY)
 endforeach()
-install(FILES boot.py diagnosis.py loader.py DESTINATION "${PYCGID_LIBEXEC_DIR}")
+install(FILES boot.py diagnosis.py loader.py template.py DESTINATION "${PYCGID_LIBEXEC_DIR}")

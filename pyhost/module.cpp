@@ -2,6 +2,7 @@
 // module state only: it loads into any number of interpreters.
 #include "pyhost/channel.h"
 #include "pyhost/file_wrapper.h"
+#include "pyhost/forking.h"
 #include "pyhost/gil.h"
 #include "pyhost/host.h"
 #include "pyhost/input.h"
@@ -145,6 +146,25 @@ PyObject* set_title(PyObject*, PyObject* title) {
   Py_RETURN_NONE;
 }
 
+PyObject* log_warning(PyObject*, PyObject* text) {
+  Py_ssize_t size = 0;
+  const char* bytes = PyUnicode_AsUTF8AndSize(text, &size);
+  if (bytes == nullptr) return nullptr;
+  const Detach detach;
+  log_text(LogLevel::warning, {bytes, static_cast<std::size_t>(size)});
+  Py_RETURN_NONE;
+}
+
+PyObject* fork_until_over(PyObject* module, PyObject* orders) {
+  const int fd = static_cast<int>(PyLong_AsLong(orders));
+  if (PyErr_Occurred()) return nullptr;
+  ForkOrder order;
+  if (fork_workers(module_state(module), UniqueFd(fd), order) == Forking::is_over) Py_RETURN_NONE;
+  ChannelFds& channel = order.side.channel;
+  return Py_BuildValue("(Iiiii)", order.number, channel.memory.release(), channel.bell.release(),
+                       channel.passing.release(), order.side.status.release());
+}
+
 struct ServeArguments {
   PyObject* application = nullptr;
   PyObject* constants = nullptr;
@@ -185,6 +205,10 @@ PyMethodDef functions[] = {
     {"log_write", log_write, METH_VARARGS,
      "log_write(fd, data, /) -> int: prints to the log, line by line"},
     {"log_flush", log_flush, METH_O, "log_flush(fd, /): ends this thread's unfinished line"},
+    {"log_warning", log_warning, METH_O, "log_warning(text, /): a line of that level"},
+    {"fork_workers", fork_until_over, METH_O,
+     "fork_workers(orders_fd, /) -> (number, memory_fd, bell_fd, passing_fd, status_fd) in each "
+     "worker that it forks, None in the template when no more are wanted"},
     {"set_process_title", set_title, METH_O, "set_process_title(title, /): what ps shows"},
     {"serve", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(serve_requests)),
      METH_VARARGS | METH_KEYWORDS, "serve(*, application, ...): answers the gateway's requests"},

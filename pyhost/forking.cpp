@@ -1,0 +1,123 @@
+// The template's forks, see forking.h. A worker is forked by way of a process in between, which
+// ends at once: so the worker becomes the child of the master, which is a subreaper.
+//
+// Of master, template, the process in between and the worker, each may be killed at any instant.
+// Until the worker has reported itself to the master it ends by itself when anything is wrong;
+// afterwards it is the master's like any other.
+#include "pyhost/forking.h"
+
+#include "pyhost/exception_log.h"
+#include "pyhost/gil.h"
+#include "pyhost/log_lines.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <string>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <utility>
+
+namespace pyhost {
+namespace {
+
+struct Family {
+  pid_t master = -1;
+  pid_t middle = -1;
+};
+
+// For the worker's status pipe: the only line that comes when there is no worker.
+void complain(const WorkerSide& side, int error) {
+  const std::string line =
+      std::string("error 71 cannot fork a worker: ") + std::strerror(error) + "\n";
+  [[maybe_unused]] const ssize_t written = ::write(side.status.get(), line.data(), line.size());
+}
+
+void nap() {
+  constexpr timespec kShort{0, 50'000};
+  ::nanosleep(&kShort, nullptr);
+}
+
+// The process in between has nothing left to do but to end, then the kernel gives the worker to the
+// master. No signal and no descriptor tells of that instant, so it is looked for.
+bool become_masters_child(const Family& family) {
+  while (::getppid() == family.middle) nap();
+  // Forking has cleared the template's setting; it would have meant the process in between.
+  return ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ::getppid() == family.master;
+}
+
+// In the worker, before any Python runs in it. Ends it when it cannot become one.
+void become_worker(const Family& family, UniqueFd orders, ForkOrder& order) {
+  // The master kills what is left of a template by its group.
+  ::setpgid(0, 0);
+  if (!become_masters_child(family) || !send_forked(orders.get(), order.id)) ::_exit(1);
+  ::dup2(order.side.output.get(), STDOUT_FILENO);
+  ::dup2(order.side.output.get(), STDERR_FILENO);
+  order.side.output.reset();
+}
+
+// In the process in between. Returns in the worker only.
+void fork_and_end(Family& family, const WorkerSide& side) {
+  family.middle = ::getpid();
+  const pid_t worker = ::fork();
+  if (worker == 0) return;
+  if (worker < 0) complain(side, errno);
+  ::_exit(0);
+}
+
+void wait_for(pid_t middle) {
+  const Detach detach;
+  while (::waitpid(middle, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+// True in the worker.
+bool fork_worker(pid_t master, UniqueFd& orders, ForkOrder& order) {
+  Family family{master, -1};
+  PyOS_BeforeFork();
+  const pid_t middle = ::fork();
+  if (middle == 0) {
+    fork_and_end(family, order.side);
+    become_worker(family, std::move(orders), order);
+    PyOS_AfterFork_Child();
+    return true;
+  }
+  const int error = errno;
+  PyOS_AfterFork_Parent();
+  if (middle < 0) {
+    complain(order.side, error);
+  } else {
+    wait_for(middle);
+  }
+  return false;
+}
+
+// What this thread has printed of a line is the template's, not each worker's.
+void flush_lines() {
+  const Detach detach;
+  flush_log(LogStream::out);
+  flush_log(LogStream::err);
+}
+
+Received next_order(int orders, ForkOrder& order) {
+  const Detach detach;
+  return receive_order(orders, order);
+}
+
+}  // namespace
+
+Forking fork_workers(const ModuleState& state, UniqueFd orders, ForkOrder& order) {
+  const pid_t master = ::getppid();
+  for (;;) {
+    flush_lines();
+    const Received received = next_order(orders.get(), order);
+    if (received == Received::closed) return Forking::is_over;
+    if (PyErr_CheckSignals() != 0) log_exception(state, "a signal handler failed");
+    if (received == Received::nothing) continue;
+    if (fork_worker(master, orders, order)) return Forking::is_worker;
+    order = {};
+  }
+}
+
+}  // namespace pyhost
