@@ -29,10 +29,12 @@ target_sources(daemon_core PRIVATE
   master/master.cpp
   master/path_problem.cpp
   master/pid_file.cpp
+  master/pool_forking.cpp
   master/pool_recycling.cpp
   master/pool_reload.cpp
   master/pool_set.cpp
   master/pool_supervisor.cpp
+  master/pool_templates.cpp
   master/privileges.cpp
   master/process_limits.cpp
   master/process_memory.cpp
@@ -43,9 +45,11 @@ target_sources(daemon_core PRIVATE
   master/signals.cpp
   master/socket_holder.cpp
   master/socket_reach.cpp
+  master/template_process.cpp
   master/trusted_path.cpp
   master/unix_socket.cpp
   master/worker_command.cpp
+  master/worker_ends.cpp
   master/worker_place.cpp
   master/worker_process.cpp
   master/worker_spawn.cpp)

@@ -55,6 +55,7 @@ struct PoolSettings {
   std::string venv;
   std::vector<std::string> env;  // NAME=VALUE
   bool clear_env = false;
+  bool preload = false;
   std::vector<std::string> warmup;  // paths
 
   unsigned processes = 1;

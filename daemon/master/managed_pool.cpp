@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fcntl.h>
+#include <iterator>
 #include <unistd.h>
 #include <utility>
 
@@ -16,7 +17,8 @@ ManagedPool::ManagedPool(const PoolContext& context, PoolConfig config, std::uin
     : context_(context),
       id_(id),
       plan_{.config = std::move(config)},
-      workers_(plan_.config.settings, id, context.host) {}
+      workers_(plan_.config.settings, id, context.host),
+      templates_(id, context.host, workers_) {}
 
 void ManagedPool::complete(Plan& plan) const {
   const PoolSettings& settings = plan.config.settings;
@@ -47,10 +49,23 @@ void ManagedPool::boot(TimePoint now) {
 }
 
 std::string ManagedPool::spawn(std::uint32_t generation, std::uint32_t number,
-                               SpawnedWorker& worker) const {
+                               SpawnedWorker& worker) {
   const bool is_next = next_ && generation > workers_.serving();
   const Plan& plan = is_next ? *next_ : plan_;
-  return spawn_worker({plan.config.settings, *plan.command, plan.credentials}, number, worker);
+  const WorkerPlan all{plan.config.settings, *plan.command, plan.credentials};
+  if (plan.config.settings.preload) return templates_.order(all, number, generation, worker);
+  return spawn_worker(all, number, worker);
+}
+
+std::vector<int> ManagedPool::fds() const {
+  std::vector<int> fds = workers_.status_fds();
+  std::ranges::copy(templates_.fds(), std::back_inserter(fds));
+  return fds;
+}
+
+void ManagedPool::on_exited(pid_t pid, int wait_status, TimePoint now) {
+  if (templates_.owns(pid)) templates_.on_exited(pid, wait_status, now);
+  if (workers_.owns(pid)) workers_.on_exited(pid, wait_status, now);
 }
 
 ManagedPool::News ManagedPool::news() {
@@ -79,6 +94,8 @@ void ManagedPool::retry_later(TimePoint now) {
 
 void ManagedPool::on_time(TimePoint now) {
   workers_.on_time(now);
+  templates_.hear(now);
+  templates_.tidy();
   if (!retry_due_ || *retry_due_ > now) return;
   retry_due_.reset();
   prepare();
@@ -86,6 +103,7 @@ void ManagedPool::on_time(TimePoint now) {
 }
 
 std::optional<TimePoint> ManagedPool::next_due() const {
+  if (templates_.has_news()) return TimePoint{};
   const std::optional<TimePoint> due = workers_.next_due();
   if (!due || !retry_due_) return due ? due : retry_due_;
   return std::min(*due, *retry_due_);
@@ -101,6 +119,7 @@ void ManagedPool::kill_all() {
   retry_due_.reset();
   wanted_.reset();
   workers_.kill_all();
+  templates_.kill_all();
 }
 
 // A change on its way is begun again when the new gateway is there.

@@ -15,6 +15,7 @@
 #include "daemon/master/bound_socket.h"
 #include "daemon/master/log_files.h"
 #include "daemon/master/pool_supervisor.h"
+#include "daemon/master/pool_templates.h"
 #include "daemon/master/worker_command.h"
 #include "daemon/settings.h"
 #include "daemon/startup_error.h"
@@ -24,6 +25,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <sys/types.h>
 #include <utility>
 #include <vector>
 
@@ -62,7 +64,16 @@ class ManagedPool {
   void prepare();
   // Starts the first generation if prepare() went well.
   void boot(TimePoint now);
-  std::string spawn(std::uint32_t generation, std::uint32_t number, SpawnedWorker& worker) const;
+  std::string spawn(std::uint32_t generation, std::uint32_t number, SpawnedWorker& worker);
+  PoolTemplates& templates() { return templates_; }
+
+  // Workers and templates. What to wait for, and what to do then.
+  std::vector<int> fds() const;
+  void on_readable(int fd, TimePoint now) { workers_.on_status_readable(fd, now); }
+  bool owns(pid_t pid) const { return workers_.owns(pid) || templates_.owns(pid); }
+  // One of ours was reaped.
+  void on_exited(pid_t pid, int wait_status, TimePoint now);
+  bool is_empty() const { return workers_.is_empty() && templates_.is_empty(); }
 
   // What has become of the start since the last call: each attempt is told of once.
   News news();
@@ -146,6 +157,7 @@ class ManagedPool {
   std::list<BoundSocket> offered_;      // by pools that were removed
   std::optional<PoolConfig> wanted_;    // after the generation on its way
   PoolSupervisor workers_;
+  PoolTemplates templates_;
   std::optional<StartupError> failure_;
   bool removed_ = false;
   bool attempted_ = false;  // there is, or will be, news

@@ -178,6 +178,8 @@ void Master::reap_children() {
   siginfo_t info{};
   while (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
     const pid_t pid = info.si_pid;
+    // A worker that a template forked has reported itself before it ended.
+    for (const auto& pool : pools_) pool->templates().hear(current_time());
     // What a worker has started ends with it. Its group's number is not reused before it is reaped.
     if (is_ours(pid)) ::kill(-pid, SIGKILL);
     int wait_status = 0;
@@ -261,7 +263,7 @@ void Master::announce(const ManagedPool& pool) const {
   const PoolSettings& settings = pool.settings();
   log_notice(concat("ready: pool ", in_quotes(settings.name), ", ",
                     plural(settings.processes, "worker"), " x ", plural(settings.threads, "thread"),
-                    ", on ", pool.addresses_text()));
+                    settings.preload ? ", preloaded" : "", ", on ", pool.addresses_text()));
 }
 
 // While the gateway is being replaced there is nobody to tell.
@@ -335,12 +337,16 @@ void Master::end_all() {
 
 std::string Master::spawn(std::uint32_t pool, std::uint32_t generation, std::uint32_t number,
                           SpawnedWorker& worker) {
-  worker.id = ++last_worker_;
+  worker.id = next_id();
   return pools_.find(pool)->spawn(generation, number, worker);
 }
 
 void Master::on_take_over(std::uint32_t pool) {
   pools_.find(pool)->on_take_over();
+}
+
+void Master::give_up_fork(std::uint32_t pool, std::uint32_t worker) {
+  pools_.find(pool)->templates().give_up(worker);
 }
 
 void Master::signal_group(pid_t leader, int signal) {

@@ -39,6 +39,8 @@ class Master : private PoolHost {
   std::string spawn(std::uint32_t pool, std::uint32_t generation, std::uint32_t number,
                     SpawnedWorker& worker) override;
   void on_take_over(std::uint32_t pool) override;
+  void give_up_fork(std::uint32_t pool, std::uint32_t worker) override;
+  std::uint32_t next_id() override { return ++last_id_; }
   void tell_gateway(const Message& message) override { gateway_.send(message); }
   bool has_gateway() const override { return gateway_.link_fd() >= 0; }
   void signal_group(pid_t leader, int signal) override;
@@ -79,7 +81,7 @@ class Master : private PoolHost {
   Phase phase_ = Phase::booting;
   bool gateway_ready_ = false;
   bool reload_wanted_ = false;  // when the gateway is ready
-  std::uint32_t last_worker_ = 0;
+  std::uint32_t last_id_ = 0;
   std::optional<TimePoint> gateway_due_;  // when the next gateway is started
   std::optional<TimePoint> end_due_;      // when patience with the end is over
   std::optional<StartupError> failure_;

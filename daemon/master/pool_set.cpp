@@ -36,7 +36,7 @@ bool PoolSet::are_all_decided() const {
 }
 
 bool PoolSet::have_all_ended() const {
-  return std::ranges::all_of(pools_, [](const auto& pool) { return pool->workers().is_empty(); });
+  return std::ranges::all_of(pools_, [](const auto& pool) { return pool->is_empty(); });
 }
 
 std::vector<ServedPool> PoolSet::served() const {
@@ -60,13 +60,13 @@ std::vector<ServedSocket> PoolSet::sockets() const {
 std::vector<int> PoolSet::status_fds() const {
   std::vector<int> fds;
   for (const auto& pool : pools_) {
-    for (int fd : pool->workers().status_fds()) fds.push_back(fd);
+    for (int fd : pool->fds()) fds.push_back(fd);
   }
   return fds;
 }
 
 void PoolSet::on_status_readable(int fd, TimePoint now) {
-  for (const auto& pool : pools_) pool->workers().on_status_readable(fd, now);
+  for (const auto& pool : pools_) pool->on_readable(fd, now);
 }
 
 bool PoolSet::on_message(const Message& message, TimePoint now) {
@@ -93,13 +93,11 @@ bool PoolSet::on_message(const Message& message, TimePoint now) {
 }
 
 bool PoolSet::owns(pid_t pid) const {
-  return std::ranges::any_of(pools_, [pid](const auto& pool) { return pool->workers().owns(pid); });
+  return std::ranges::any_of(pools_, [pid](const auto& pool) { return pool->owns(pid); });
 }
 
 void PoolSet::on_exited(pid_t pid, int wait_status, TimePoint now) {
-  for (const auto& pool : pools_) {
-    if (pool->workers().owns(pid)) pool->workers().on_exited(pid, wait_status, now);
-  }
+  for (const auto& pool : pools_) pool->on_exited(pid, wait_status, now);
 }
 
 std::optional<TimePoint> PoolSet::next_due() const {
@@ -124,7 +122,7 @@ void PoolSet::settle(TimePoint now) {
   }
   context_.logs.keep_only(used);
   std::erase_if(pools_, [](const auto& pool) {
-    if (!pool->is_removed() || !pool->workers().is_empty()) return false;
+    if (!pool->is_removed() || !pool->is_empty()) return false;
     pool->tell_ended();
     log_info(concat("pool ", in_quotes(pool->settings().name), " has ended"));
     return true;

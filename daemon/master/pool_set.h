@@ -35,7 +35,7 @@ class PoolSet {
   bool have_all_failed() const;
   // Each pool serves or has failed.
   bool are_all_decided() const;
-  // No worker is left.
+  // No worker is left, and no template.
   bool have_all_ended() const;
   // For a new gateway.
   std::vector<ServedPool> served() const;

@@ -56,15 +56,12 @@ void PoolSupervisor::start_candidate(TimePoint now) {
 std::string PoolSupervisor::start_worker(std::uint32_t number, std::uint32_t generation,
                                          TimePoint now) {
   SpawnedWorker process;
-  if (std::string wrong = host_.spawn(index_, generation, number, process); !wrong.empty())
-    return wrong;
+  std::string wrong = host_.spawn(index_, generation, number, process);
+  if (!wrong.empty()) return wrong;
   WorkerProcess& worker = workers_.emplace_back(
       std::move(process), concat(settings_.name, "/", number), number, generation);
   worker.start(now, settings_of(generation).start_timeout);
-  std::vector<pyhost::UniqueFd> fds;
-  fds.push_back(worker.take_output());
-  tell(MessageType::worker_started, worker, worker.name(), std::move(fds));
-  log_line(LogLevel::debug, worker.object(), concat("started, generation ", generation));
+  if (worker.is_forked()) introduce(worker);
   return {};
 }
 
@@ -178,7 +175,7 @@ void PoolSupervisor::abandon(TimePoint now) {
   for (WorkerProcess& worker : workers_) {
     if (worker.state() == WorkerState::ending) continue;
     worker.move_to(WorkerState::ending, now + settings_.stop_timeout);
-    host_.signal_group(worker.pid(), SIGTERM);
+    signal(worker, SIGTERM);
   }
 }
 
@@ -311,7 +308,7 @@ void PoolSupervisor::retire(WorkerProcess& worker, TimePoint now) {
 
 void PoolSupervisor::kill(WorkerProcess& worker) {
   worker.move_to(WorkerState::ending, std::nullopt);
-  host_.signal_group(worker.pid(), SIGKILL);
+  signal(worker, SIGKILL);
 }
 
 void PoolSupervisor::on_time(TimePoint now) {
@@ -349,6 +346,7 @@ void PoolSupervisor::on_overdue(WorkerProcess& worker) {
              concat("still busy after ", duration_text(settings_.stop_timeout),
                     " (option \"stop-timeout\"), killing it"));
   }
+  if (!worker.is_forked()) host_.give_up_fork(index_, worker.id());
   kill(worker);
 }
 

@@ -31,10 +31,15 @@ class PoolHost {
   PoolHost& operator=(const PoolHost&) = delete;
   virtual ~PoolHost() = default;
 
-  // Starts worker `number` of a generation of pool `pool`. Returns what went wrong, "" when nothing
-  // did.
+  // Starts worker `number` of a generation of pool `pool`, or orders it of the generation's
+  // template: then it has no pid, and on_forked() or on_not_forked() follows, but not from inside
+  // this call. Returns what went wrong, "" when nothing did.
   virtual std::string spawn(std::uint32_t pool, std::uint32_t generation, std::uint32_t number,
                             SpawnedWorker& worker) = 0;
+  // A worker that was ordered has not come for too long: whatever is to fork it is stuck.
+  virtual void give_up_fork(std::uint32_t pool, std::uint32_t worker) = 0;
+  // A number for a process, which no other gets.
+  virtual std::uint32_t next_id() = 0;
   // The generation that was started last serves from now on: the settings of set_next() are to be
   // in force when this returns.
   virtual void on_take_over(std::uint32_t /*pool*/) {}
@@ -79,6 +84,9 @@ class PoolSupervisor {
   void on_violation(std::uint32_t worker, std::string_view why);
   // The worker has served long enough: another is started, and it ends when that one is ready.
   void on_worn(std::uint32_t worker, std::string_view why, TimePoint now);
+  // A worker that was ordered of a template is there, or will not come.
+  void on_forked(SpawnedWorker process);
+  void on_not_forked(std::uint32_t worker, const StartupError& why, TimePoint now);
   // Worker `pid`, one of ours, was reaped.
   void on_exited(pid_t pid, int wait_status, TimePoint now);
   void on_time(TimePoint now);
@@ -88,6 +96,8 @@ class PoolSupervisor {
   // Status pipes to wait for.
   std::vector<int> status_fds() const;
   bool owns(pid_t pid) const;
+  // Whether workers of the generation are, or may have to be, forked from its template.
+  bool needs_template(std::uint32_t generation) const;
   bool is_serving() const { return serving_ != 0; }
   std::uint32_t serving() const { return serving_; }
   bool has_candidate() const { return candidate_ != 0; }
@@ -132,6 +142,10 @@ class PoolSupervisor {
   void tell(MessageType type, const WorkerProcess& worker, std::string text,
             std::vector<pyhost::UniqueFd> fds = {});
   void tell_take_over();
+
+  // --- forking: pool_forking.cpp ---
+  void introduce(WorkerProcess& worker);
+  void signal(const WorkerProcess& worker, int number);
 
   // --- recycling: pool_recycling.cpp ---
   bool may_wear_out(const WorkerProcess& worker) const;

@@ -43,7 +43,7 @@ WorkerProcess::WorkerProcess(SpawnedWorker process, std::string name, std::uint3
       generation_(generation) {}
 
 std::string WorkerProcess::object() const {
-  return concat(name_, "[", pid(), "]");
+  return is_forked() ? concat(name_, "[", pid(), "]") : name_;
 }
 
 void WorkerProcess::start(TimePoint now, std::chrono::milliseconds patience) {
@@ -60,25 +60,29 @@ void WorkerProcess::move_to(WorkerState next, std::optional<TimePoint> due) {
 }
 
 std::optional<std::string> WorkerProcess::read_status() {
-  std::array<char, 512> chunk;
-  while (process_.status) {
-    const ssize_t got = ::read(process_.status.get(), chunk.data(), chunk.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EAGAIN) return std::nullopt;
-    if (got > 0) status_text_.append(chunk.data(), static_cast<std::size_t>(got));
-    const std::size_t end = status_text_.find('\n');
-    if (end == std::string::npos && got > 0 && status_text_.size() < kMaxStatusLine) continue;
-    process_.status.reset();
-    if (status_text_.empty()) return std::nullopt;
-    return status_text_.substr(0, end);
-  }
-  return std::nullopt;
+  return read_status_line(process_.status, status_text_);
 }
 
 void WorkerProcess::blame(ExitStatus status, std::string_view why) {
   if (!fault_.empty()) return;
   fault_status_ = status;
   fault_ = why;
+}
+
+std::optional<std::string> read_status_line(pyhost::UniqueFd& pipe, std::string& text) {
+  std::array<char, 512> chunk;
+  while (pipe) {
+    const ssize_t got = ::read(pipe.get(), chunk.data(), chunk.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) return std::nullopt;
+    if (got > 0) text.append(chunk.data(), static_cast<std::size_t>(got));
+    const std::size_t end = text.find('\n');
+    if (end == std::string::npos && got > 0 && text.size() < kMaxStatusLine) continue;
+    pipe.reset();
+    if (text.empty()) return std::nullopt;
+    return text.substr(0, end);
+  }
+  return std::nullopt;
 }
 
 StartupError parse_complaint(std::string_view line, const OptionPlaces& places) {

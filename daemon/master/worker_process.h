@@ -16,13 +16,14 @@
 #include <string>
 #include <string_view>
 #include <sys/types.h>
+#include <utility>
 
 namespace pycgid {
 
 using TimePoint = std::chrono::steady_clock::time_point;
 
 enum class WorkerState {
-  starting,  // forked, has not said "ready"; due: start-timeout
+  starting,  // forked or to be forked by a template, has not said "ready"; due: start-timeout
   warming,   // loaded, answers the requests of option "warmup"; due: start-timeout still
   ready,     // in service, or waiting for the rest of its generation
   draining,  // gets no more requests and ends when it is idle; due: stop-timeout
@@ -47,7 +48,11 @@ class WorkerProcess {
   std::optional<TimePoint> due() const { return due_; }
   TimePoint started() const { return started_; }
   int status_fd() const { return process_.status.get(); }
-  // "blog/2" and "blog/2[4711]".
+  // False: its template has not forked it yet; there is no process.
+  bool is_forked() const { return pid() > 0; }
+  // The template has.
+  void come(SpawnedWorker process) { process_ = std::move(process); }
+  // "blog/2" and "blog/2[4711]", without the number while it is not forked.
   const std::string& name() const { return name_; }
   std::string object() const;
 
@@ -60,8 +65,7 @@ class WorkerProcess {
   bool is_worn() const { return !worn_.empty(); }
   const std::string& why_worn() const { return worn_; }
 
-  // Reads the status pipe without blocking; gives the worker's one line when it is complete, and
-  // closes the pipe then or at its end.
+  // Its status pipe, see read_status_line().
   std::optional<std::string> read_status();
 
   // Each once, to be handed to the gateway.
@@ -88,6 +92,10 @@ class WorkerProcess {
   std::string fault_;
   ExitStatus fault_status_ = ExitStatus::configuration;
 };
+
+// Reads a status pipe without blocking; gives its one line when it is complete, and closes the pipe
+// then or at its end. `text` is what has come before.
+std::optional<std::string> read_status_line(pyhost::UniqueFd& pipe, std::string& text);
 
 // What a status line "error STATUS MESSAGE" says; options that it names get their places.
 StartupError parse_complaint(std::string_view line, const OptionPlaces& places = {});

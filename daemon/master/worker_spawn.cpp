@@ -1,5 +1,5 @@
-// Starting one worker, see worker_spawn.h. Everything that allocates is done before fork; the child
-// only makes system calls.
+// Starting a worker or a template, see worker_spawn.h. Everything that allocates is done before
+// fork; the child only makes system calls.
 #include "daemon/master/worker_spawn.h"
 
 #include "daemon/master/descriptors.h"
@@ -8,61 +8,37 @@
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <string_view>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace pycgid {
 namespace {
 
-// Requests that wait in the worker's own queue while all its threads are busy.
-constexpr std::uint32_t kSpareSlots = 8;
-// Room in a slot for an inlined body and for what the gateway adds to the variables.
-constexpr std::uint64_t kSlotExtra = 128ULL * 1024;
-
-struct Pipe {
-  pyhost::UniqueFd read;
-  pyhost::UniqueFd write;
-};
-
-std::error_code open_pipe(Pipe& pipe) {
-  std::array<int, 2> fds{};
-  if (::pipe2(fds.data(), O_CLOEXEC) != 0) return {errno, std::generic_category()};
-  pipe.read.reset(fds[0]);
-  pipe.write.reset(fds[1]);
-  fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK);
-  return {};
-}
-
-// The child's half of everything.
-struct WorkerEnds {
+// What a child is given besides its plan.
+struct Launch {
   pyhost::UniqueFd null;
-  Pipe output;
-  Pipe status;
-  pyhost::ChannelPair channel;
+  int output = -1;
+  int status = -1;
+  std::vector<int> kept;               // descriptors that stay open
+  std::vector<std::string> arguments;  // what tells it of them
 };
 
-pyhost::ChannelSizes channel_sizes(const PoolSettings& pool) {
-  const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  const std::uint64_t bytes = (pool.max_params + kSlotExtra + page - 1) / page * page;
-  pyhost::ChannelSizes sizes;
-  sizes.slots = pool.threads + kSpareSlots;
-  sizes.request_bytes = static_cast<std::uint32_t>(bytes);
-  return sizes;
+std::error_code open_null(Launch& launch) {
+  launch.null.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  return launch.null ? std::error_code() : std::error_code(errno, std::generic_category());
 }
 
-std::error_code open_ends(const PoolSettings& pool, WorkerEnds& ends) {
-  ends.null.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!ends.null) return {errno, std::generic_category()};
-  if (const std::error_code error = open_pipe(ends.output)) return error;
-  if (const std::error_code error = open_pipe(ends.status)) return error;
-  return pyhost::create_channel(channel_sizes(pool), ends.channel);
+void pass(Launch& launch, std::string_view name, int fd) {
+  launch.kept.push_back(fd);
+  launch.arguments.push_back(concat(name, "=", fd));
 }
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
@@ -76,19 +52,14 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 // Everything that the child needs, laid out so that it need not allocate.
 class Child {
  public:
-  Child(const WorkerPlan& plan, const WorkerEnds& ends, std::uint32_t number)
+  // `launch` outlives it.
+  Child(const WorkerPlan& plan, Launch& launch)
       : plan_(plan),
-        ends_(ends),
+        launch_(launch),
         parent_(getpid()),
-        kept_{ends.channel.worker.memory.get(), ends.channel.worker.bell.get(),
-              ends.channel.worker.passing.get(), ends.status.write.get()},
         arguments_(plan.command.arguments),
         environment_(plan.command.environment) {
-    arguments_.push_back(concat("worker=", number));
-    arguments_.push_back(concat("memory_fd=", kept_[0]));
-    arguments_.push_back(concat("bell_fd=", kept_[1]));
-    arguments_.push_back(concat("passing_fd=", kept_[2]));
-    arguments_.push_back(concat("status_fd=", kept_[3]));
+    arguments_.insert(arguments_.end(), launch.arguments.begin(), launch.arguments.end());
     argv_ = pointers_to(arguments_);
     envp_ = pointers_to(environment_);
     prepare_complaints();
@@ -127,12 +98,11 @@ class Child {
   }
 
   void connect_descriptors() {
-    ::dup2(ends_.null.get(), STDIN_FILENO);
-    ::dup2(ends_.output.write.get(), STDOUT_FILENO);
-    ::dup2(ends_.output.write.get(), STDERR_FILENO);
-    for (int fd : kept_) fcntl(fd, F_SETFD, 0);
-    std::array<int, 4> kept = kept_;
-    close_descriptors_except(kept);
+    ::dup2(launch_.null.get(), STDIN_FILENO);
+    ::dup2(launch_.output, STDOUT_FILENO);
+    ::dup2(launch_.output, STDERR_FILENO);
+    for (int fd : launch_.kept) fcntl(fd, F_SETFD, 0);
+    close_descriptors_except(launch_.kept);
   }
 
   // What is said when an option cannot be done; the system's reason goes in between.
@@ -149,16 +119,15 @@ class Child {
       if (complaint.option != option) continue;
       for (std::string_view part :
            {std::string_view(complaint.what), why, std::string_view(complaint.where)}) {
-        if (::write(ends_.status.write.get(), part.data(), part.size()) < 0) break;
+        if (::write(launch_.status, part.data(), part.size()) < 0) break;
       }
     }
     _exit(static_cast<int>(ExitStatus::configuration));
   }
 
   const WorkerPlan& plan_;
-  const WorkerEnds& ends_;
+  Launch& launch_;
   pid_t parent_;
-  std::array<int, 4> kept_;
   std::vector<std::string> arguments_;
   std::vector<std::string> environment_;
   std::vector<char*> argv_;
@@ -166,23 +135,57 @@ class Child {
   std::vector<Complaint> complaints_;
 };
 
+// Returns the child's pid; -1 with errno set.
+pid_t start_child(const WorkerPlan& plan, Launch& launch) {
+  Child child(plan, launch);
+  const pid_t pid = ::fork();
+  if (pid == 0) child.run();
+  // Here too: the group must exist before anybody kills it.
+  if (pid > 0) setpgid(pid, pid);
+  return pid;
+}
+
 }  // namespace
 
 std::string spawn_worker(const WorkerPlan& plan, std::uint32_t number, SpawnedWorker& worker) {
-  WorkerEnds ends;
-  if (const std::error_code error = open_ends(plan.pool, ends)) {
-    return concat("cannot create the channel of a worker: ", error.message());
-  }
-  Child child(plan, ends, number);
-  const pid_t pid = ::fork();
+  Launch launch;
+  pyhost::WorkerSide side;
+  std::error_code error = open_null(launch);
+  if (!error) error = open_worker_ends(plan.pool, worker, side);
+  if (error) return concat("cannot create the channel of a worker: ", error.message());
+  launch.output = side.output.get();
+  launch.status = side.status.get();
+  launch.arguments.push_back(concat("worker=", number));
+  pass(launch, "memory_fd", side.channel.memory.get());
+  pass(launch, "bell_fd", side.channel.bell.get());
+  pass(launch, "passing_fd", side.channel.passing.get());
+  pass(launch, "status_fd", launch.status);
+  worker.pid = start_child(plan, launch);
+  return worker.pid < 0 ? concat("cannot fork: ", reason(errno)) : "";
+}
+
+std::string spawn_template(const WorkerPlan& plan, SpawnedTemplate& spawned) {
+  Launch launch;
+  Pipe output;
+  Pipe status;
+  pyhost::OrderLink link;
+  std::error_code error = open_null(launch);
+  if (!error) error = open_pipe(output);
+  if (!error) error = open_pipe(status);
+  if (!error) error = pyhost::create_order_link(link);
+  if (error) return concat("cannot create the link of a template: ", error.message());
+  launch.output = output.write.get();
+  launch.status = status.write.get();
+  pass(launch, "orders_fd", link.workers.get());
+  pass(launch, "status_fd", launch.status);
+  // What it forks becomes ours when what forked it ends.
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  const pid_t pid = start_child(plan, launch);
   if (pid < 0) return concat("cannot fork: ", reason(errno));
-  if (pid == 0) child.run();
-  // Here too: the group must exist before anybody kills it.
-  setpgid(pid, pid);
-  worker.pid = pid;
-  worker.status = std::move(ends.status.read);
-  worker.output = std::move(ends.output.read);
-  worker.channel = std::move(ends.channel.gateway);
+  spawned.process.pid = pid;
+  spawned.process.status = std::move(status.read);
+  spawned.process.output = std::move(output.read);
+  spawned.orders = std::move(link.master);
   return {};
 }
 

@@ -36,7 +36,7 @@ DIGEST = hashlib.sha256(BODY).hexdigest()
 
 
 def configuration(directory):
-    """Two pools, alike but for their names."""
+    """Two pools, alike but for their names, and that one of them is preloaded."""
     lines = ["body-buffer = 64K", "queue-timeout = 120s", f"chdir = {directory}", "app = chaos_app"]
     lines += [f"processes = {PROCESSES}", f"threads = {THREADS}"]
     options = common_options()
@@ -45,7 +45,7 @@ def configuration(directory):
     lines += [f"env = {value}" for name, value in zip(options, options[1:]) if name == "--env"]
     pools = ("\n".join([f"[{pool}]", f"fastcgi = unix:{directory}/{pool}.sock", *lines])
              for pool in POOLS)
-    return "\n".join(pools) + "\n"
+    return "\n".join(pools) + "\npreload = yes\n"
 
 
 class Client(threading.Thread):
@@ -114,11 +114,12 @@ class Chaos:
         daemon = Daemon(None, config=f"{self.directory}/pycgid.conf").__enter__()
         for pool in POOLS:
             daemon.wait_line(f'ready: pool "{pool}"', 30)
-        daemon.expect("replac", ", running request", "exited", "takes no messages any more")
+        daemon.expect("replac", ", running request", "exited", "takes no messages any more",
+                      "workers go on")
         return daemon
 
     def kill_one(self, daemon):
-        name = self.dice.choices(("worker", "gateway"), (8, 1))[0]
+        name = self.dice.choices(("worker", "template", "gateway"), (8, 2, 1))[0]
         family = daemon.family(name)
         if not family:
             return

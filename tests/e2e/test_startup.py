@@ -76,7 +76,7 @@ def test_applications_that_do_not_load(broken, app, named):
     [
         (["mirror", "--no-such-option", "1"], ["no-such-option"]),
         (["mirror", "--proceses", "1"], ["proceses", "processes"]),
-        (["mirror", "--fastcgi", SOCKET, "--preload"], ["preload", "not built"]),
+        (["mirror", "--fastcgi", SOCKET, "--interpreters", "2"], ["interpreters", "not built"]),
         (["mirror", "--fastcgi", SOCKET, "--control", "/s"], ["control", "not built"]),
         (["mirror", "--fastcgi", "tls:127.0.0.1:1"], ["tls"]),
         (["mirror", "--fastcgi", "systemd"], ["systemd"]),
@@ -200,7 +200,7 @@ def test_version_and_help():
     assert daemon.run("--version").stdout == version.stdout
     shown = daemon.run("--help")
     assert shown.returncode == 0 and daemon.run("-h").stdout == shown.stdout
-    assert "--fastcgi" in shown.stdout and "preload" not in shown.stdout
+    assert "--fastcgi" in shown.stdout and "interpreters" not in shown.stdout
 
 
 def test_check_says_that_all_is_fine(tmp_path):

@@ -146,7 +146,7 @@ TEST_CASE("option table: another root is an absolute path", "[options]") {
 
 TEST_CASE("option table: what is not built yet is refused by name", "[options]") {
   CHECK(set("processes", "2-8") == "a range of processes is not built yet in this version");
-  CHECK(find_option("preload")->set == nullptr);
+  CHECK(find_option("interpreters")->set == nullptr);
 }
 
 TEST_CASE("option table: a mistyped name finds its neighbour", "[options]") {
@@ -157,7 +157,7 @@ TEST_CASE("option table: a mistyped name finds its neighbour", "[options]") {
 }
 
 TEST_CASE("option table: a name that is not built is not suggested", "[options]") {
-  CHECK(nearest_option("prelaod") != "preload");
+  CHECK(nearest_option("interpretres") != "interpreters");
 }
 
 TEST_CASE("option values: sizes", "[options]") {

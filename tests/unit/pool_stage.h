@@ -31,6 +31,10 @@ class FakeHost : public PoolHost {
   std::string spawn(std::uint32_t, std::uint32_t, std::uint32_t number,
                     SpawnedWorker& worker) override {
     if (!refuse_spawn.empty()) return refuse_spawn;
+    if (preload) {
+      worker.id = ++last_id;
+      return {};
+    }
     int fds[2];
     if (::pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) return "no pipe";
     worker.id = ++last_id;
@@ -41,6 +45,8 @@ class FakeHost : public PoolHost {
     numbers[worker.pid] = number;
     return {};
   }
+  std::uint32_t next_id() override { return ++last_id; }
+  void give_up_fork(std::uint32_t, std::uint32_t worker) override { given_up.push_back(worker); }
   void tell_gateway(const Message& message) override {
     told.emplace_back(message.type, message.generation);
     if (message.type == MessageType::retire) retired.push_back(message.pid);
@@ -57,6 +63,8 @@ class FakeHost : public PoolHost {
   }
 
   std::string refuse_spawn;
+  bool preload = false;  // workers are ordered, and come when the test says so
+  std::vector<std::uint32_t> given_up;
   std::uint32_t last_id = 0;
   std::map<pid_t, pyhost::UniqueFd> says;
   std::map<pid_t, int> status_fds;

@@ -1,0 +1,55 @@
+// A worker's pipes and channel, see worker_ends.h.
+#include "daemon/master/worker_ends.h"
+
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <unistd.h>
+#include <utility>
+
+namespace pycgid {
+namespace {
+
+// Requests that wait in the worker's own queue while all its threads are busy.
+constexpr std::uint32_t kSpareSlots = 8;
+// Room in a slot for an inlined body and for what the gateway adds to the variables.
+constexpr std::uint64_t kSlotExtra = 128ULL * 1024;
+
+pyhost::ChannelSizes channel_sizes(const PoolSettings& pool) {
+  const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  const std::uint64_t bytes = (pool.max_params + kSlotExtra + page - 1) / page * page;
+  pyhost::ChannelSizes sizes;
+  sizes.slots = pool.threads + kSpareSlots;
+  sizes.request_bytes = static_cast<std::uint32_t>(bytes);
+  return sizes;
+}
+
+}  // namespace
+
+std::error_code open_pipe(Pipe& pipe) {
+  std::array<int, 2> fds{};
+  if (::pipe2(fds.data(), O_CLOEXEC) != 0) return {errno, std::generic_category()};
+  pipe.read.reset(fds[0]);
+  pipe.write.reset(fds[1]);
+  fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK);
+  return {};
+}
+
+std::error_code open_worker_ends(const PoolSettings& pool, SpawnedWorker& ours,
+                                 pyhost::WorkerSide& theirs) {
+  Pipe output;
+  Pipe status;
+  pyhost::ChannelPair channel;
+  if (const std::error_code error = open_pipe(output)) return error;
+  if (const std::error_code error = open_pipe(status)) return error;
+  if (const auto error = pyhost::create_channel(channel_sizes(pool), channel)) return error;
+  ours.status = std::move(status.read);
+  ours.output = std::move(output.read);
+  ours.channel = std::move(channel.gateway);
+  theirs.status = std::move(status.write);
+  theirs.output = std::move(output.write);
+  theirs.channel = std::move(channel.worker);
+  return {};
+}
+
+}  // namespace pycgid
