@@ -46,7 +46,7 @@ class Bench:
         directory.mkdir(exist_ok=True)
         return directory
 
-    def pycgid(self, threads, program=None, label="pycgid"):
+    def pycgid(self, threads, program=None, label="pycgid", **more):
         place = self.place(f"{label}-{threads}")
         label = f"{label}, {threads} thread{'s' if threads > 1 else ''}"
-        return Pycgid(label, place, program or self.args.pycgid, threads)
+        return Pycgid(label, place, program or self.args.pycgid, threads, **more)

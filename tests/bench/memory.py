@@ -1,4 +1,4 @@
-"""Memory of pycgid: with idle connections, and over many requests."""
+"""Memory of pycgid: with idle connections, over many requests, and of preloaded workers."""
 
 import json
 import subprocess
@@ -12,6 +12,9 @@ IDLE_CONNECTIONS = 1000
 IDLE_MIB = 10
 SOAK_GROWTH = 1.02
 SETTLE_SECONDS = 5
+PRELOAD_PROCESSES = 4
+PRELOAD_REQUESTS = 10_000
+PRELOAD_SHARE = 0.25
 
 
 class Memory(Bench):
@@ -86,3 +89,30 @@ class Memory(Bench):
                             late.fds <= early.fds)
         self.verdicts.judge(f"{name}: threads", late.threads, f"<= {early.threads}",
                             late.threads <= early.threads)
+
+    def preload(self):
+        """What each worker of the Django application has for itself, after traffic and a full
+        collection."""
+        alone = self.private_of_workers("alone")
+        preloaded = self.private_of_workers("preloaded", "--preload")
+        rows = [[name, f"{len(sizes)} workers", *(str(size) for size in sizes)]
+                for name, sizes in (("loaded by itself", alone), ("preloaded", preloaded))]
+        head = ["private KiB", "", *(f"worker {number}" for number in range(1, len(alone) + 1))]
+        print(*report.table(head, rows), sep="\n")
+        share = max(preloaded) / min(alone)
+        self.verdicts.at_most("preload: largest worker's share of one that loads by itself", share,
+                              PRELOAD_SHARE)
+
+    def private_of_workers(self, label, *options):
+        options = ("--processes", str(PRELOAD_PROCESSES), *options)
+        server = self.pycgid(1, label=label, options=options)
+        print(f"call      {server.call('django_app')}")
+        self.start(server, "django")
+        for more in (("--requests", str(PRELOAD_REQUESTS)),
+                     ("--requests", str(PRELOAD_REQUESTS // 10), "--path", "/collect")):
+            result = self.load(server, "kept", "--connections", "32", *more)
+            self.verdicts.judge(f"{label}: {' '.join(more)}", f"{result['errors']} errors", "none",
+                                result["errors"] == 0)
+        sizes = [processes.usage(pid).private for pid in server.workers()]
+        server.stop()
+        return sizes

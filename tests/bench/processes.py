@@ -14,6 +14,7 @@ class Usage(NamedTuple):
     title: str
     rss: int
     pss: int
+    private: int
     fds: int
     threads: int
 
@@ -64,4 +65,5 @@ def usage(pid):
     memory = _kib_fields(PROC / str(pid) / "smaps_rollup")
     fds = len(os.listdir(PROC / str(pid) / "fd"))
     threads = len(os.listdir(PROC / str(pid) / "task"))
-    return Usage(title(pid), memory["Rss"], memory["Pss"], fds, threads)
+    private = memory["Private_Clean"] + memory["Private_Dirty"]
+    return Usage(title(pid), memory["Rss"], memory["Pss"], private, fds, threads)

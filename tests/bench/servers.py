@@ -60,19 +60,23 @@ class Server:
 
 
 class Pycgid(Server):
-    def __init__(self, label, directory, program, threads):
+    def __init__(self, label, directory, program, threads, options=("--processes", "2")):
         super().__init__(label, directory)
         self.program = program
         self.threads = threads
+        self.options = options
 
     def command(self, module):
         rights = ["--allow-root"] if os.geteuid() == 0 else []
         return [
             str(self.program), *rights,
             "--fastcgi", self.address("fcgi"), "--scgi", self.address("scgi"),
-            "--processes", "2", "--threads", str(self.threads),
+            *self.options, "--threads", str(self.threads),
             "--python", PYTHON, "--chdir", str(APPS), "--log-level", "warning", module,
         ]  # fmt: skip
+
+    def workers(self):
+        return [pid for pid in self.pids() if processes.title(pid).startswith("pycgid: worker")]
 
     def gateway(self):
         """The child of the master that runs the daemon's own program; workers run Python."""

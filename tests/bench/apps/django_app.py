@@ -1,5 +1,7 @@
 """A Django application with all the middleware that `startproject` sets up."""
 
+import gc
+
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
@@ -31,5 +33,10 @@ def hello_world(request):
     return HttpResponse("<p>Hello, World!</p>")
 
 
-urlpatterns = [path("", hello_world)]
+def collect(request):
+    gc.collect()
+    return HttpResponse("collected\n")
+
+
+urlpatterns = [path("", hello_world), path("collect", collect)]
 application = get_wsgi_application()
