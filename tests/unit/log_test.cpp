@@ -3,6 +3,7 @@
 
 #include "daemon/text.h"
 #include "pyhost/unique_fd.h"
+#include "tests/unit/captured_log.h"
 #include "tests/unit/catch.h"
 
 #include <array>
@@ -16,35 +17,6 @@ namespace {
 
 using namespace pycgid;
 using namespace std::chrono_literals;
-
-// Directs the log into a pipe for as long as it lives.
-class CapturedLog {
- public:
-  explicit CapturedLog(LogLevel level) {
-    std::array<int, 2> fds{};
-    REQUIRE(::pipe2(fds.data(), O_CLOEXEC | O_NONBLOCK) == 0);
-    read_.reset(fds[0]);
-    write_.reset(fds[1]);
-    set_log_fd(write_.get());
-    set_log_level(level);
-  }
-  ~CapturedLog() {
-    set_log_fd(2);
-    set_log_level(LogLevel::notice);
-  }
-  CapturedLog(const CapturedLog&) = delete;
-  CapturedLog& operator=(const CapturedLog&) = delete;
-
-  std::string text() {
-    std::array<char, 4096> buffer;
-    const ssize_t got = ::read(read_.get(), buffer.data(), buffer.size());
-    return got <= 0 ? "" : std::string(buffer.data(), static_cast<std::size_t>(got));
-  }
-
- private:
-  pyhost::UniqueFd read_;
-  pyhost::UniqueFd write_;
-};
 
 TEST_CASE("log: a line has time, level, object and text", "[log]") {
   CapturedLog log(LogLevel::notice);
