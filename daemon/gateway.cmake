@@ -16,7 +16,9 @@ target_sources(daemon_core PRIVATE
   gateway/exchange_submit.cpp
   gateway/fcgi_connection.cpp
   gateway/gateway.cpp
+  gateway/load_watch.cpp
   gateway/output_queue.cpp
+  gateway/overload_notices.cpp
   gateway/own_pages.cpp
   gateway/peer_filter.cpp
   gateway/poller.cpp

@@ -1,6 +1,6 @@
 // The wire between master and gateway, see link.h. One message is one packet:
 //
-//   type | worker | pid | pool | generation | text ...      (32-bit fields, host order)
+//   type | worker | pid | pool | generation | count | text ...      (32-bit fields, host order)
 //
 // with the descriptors beside it as SCM_RIGHTS. Both ends are forks of one program, so that the
 // layout needs no version; a packet that does not fit it counts as a broken link.
@@ -26,6 +26,7 @@ struct Header {
   std::int32_t pid = 0;
   std::uint32_t pool = 0;
   std::uint32_t generation = 0;
+  std::uint32_t count = 0;
 };
 
 union ControlBuffer {
@@ -87,8 +88,12 @@ std::pair<Link, Link> Link::create() {
 
 bool Link::send(const Message& message) {
   if (message.fds.size() > kMaxFds) return false;
-  Header header{static_cast<std::uint32_t>(message.type), message.worker, message.pid, message.pool,
-                message.generation};
+  Header header{static_cast<std::uint32_t>(message.type),
+                message.worker,
+                message.pid,
+                message.pool,
+                message.generation,
+                message.count};
   std::string text = message.text.substr(0, kMaxText);
   std::array<iovec, 2> parts{{{&header, sizeof header}, {text.data(), text.size()}}};
   ControlBuffer control{};
@@ -126,6 +131,7 @@ Link::Received Link::receive(Message& message) {
                     header.pid,
                     header.pool,
                     header.generation,
+                    header.count,
                     std::string(text.data(), bytes - sizeof header),
                     std::move(fds)};
   return Received::message;

@@ -28,6 +28,9 @@ enum class MessageType : std::uint32_t {
                    // fds: the socket. One more listener
   refuse,          // pool; text: why. Requests are answered 503 until the next take_over
   retire,          // worker: gets no more requests, and ends when it is idle
+  release_idle,    // pool: a worker without a request, if there is one, gets no more and ends
+  refuse_waiting,  // pool: it has no worker, and none can be started: the requests that wait now
+                   // are answered 503
   finish,          // stop accepting, finish what was accepted, then report `drained` and exit
   log_reopened,    // fds: the log's new descriptor
   access_log,      // pool; fds: where its access log goes from now on
@@ -49,6 +52,11 @@ enum class MessageType : std::uint32_t {
   warmup_failed,    // worker; text: why. It must not serve
   worker_worn,      // worker; text: why. Start another, and retire it when that one is ready
   pong,             // the loop runs
+  requests_wait,    // pool, whose number of workers may change; count: so many requests have waited
+                    // for a thread for some time, or wait and there is no worker
+  load_report,      // pool, which has more workers than it must; count: the most requests that it
+                    // had at once since the last report
+  worker_released,  // worker: it had no request, and gets no more
   drained           // everything that was accepted is finished; the gateway ends after its workers
 };
 
@@ -58,6 +66,7 @@ struct Message {
   std::int32_t pid = 0;
   std::uint32_t pool = 0;  // its id, never given twice in the life of the master
   std::uint32_t generation = 0;
+  std::uint32_t count = 0;
   std::string text{};  // at most 4 KiB
   std::vector<pyhost::UniqueFd> fds{};
 };

@@ -30,8 +30,10 @@ target_sources(daemon_core PRIVATE
   master/path_problem.cpp
   master/pid_file.cpp
   master/pool_forking.cpp
+  master/pool_growth.cpp
   master/pool_recycling.cpp
   master/pool_reload.cpp
+  master/pool_scaling.cpp
   master/pool_set.cpp
   master/pool_supervisor.cpp
   master/pool_templates.cpp

@@ -6,6 +6,7 @@
 #include "daemon/gateway/peer_filter.h"
 #include "daemon/option_setters.h"
 #include "daemon/syslog_socket.h"
+#include "daemon/text.h"
 
 #include <algorithm>
 #include <array>
@@ -70,11 +71,19 @@ std::string add_warmup(Settings& settings, std::string_view value, const OptionR
   return {};
 }
 
+// "N", or "MIN-MAX"; only as MIN may it be 0.
 std::string set_processes(Settings& settings, std::string_view value, const OptionRow& row) {
-  if (value.find('-') != std::string_view::npos) {
-    return "a range of processes is not built yet in this version";
+  const std::size_t dash = value.find('-');
+  const auto min = parse_number(value.substr(0, dash));
+  const auto max = dash == std::string_view::npos ? min : parse_number(value.substr(dash + 1));
+  if (!min || !max || *max < row.range.least || *max > row.range.most) {
+    return concat("must be N or MIN-MAX, N and MAX between ", row.range.least, " and ",
+                  row.range.most);
   }
-  return set_number<&PoolSettings::processes>(settings, value, row);
+  if (*min > *max) return "must be MIN-MAX with a MIN that is not above MAX";
+  settings.pools.back().processes_min = static_cast<unsigned>(*min);
+  settings.pools.back().processes_max = static_cast<unsigned>(*max);
+  return {};
 }
 
 // Before the first pool it is the gateway's.
@@ -210,7 +219,8 @@ constexpr OptionRow kRows[] = {
    "request made to each new worker before it serves; 500 or more fails it",
    add_warmup, {}, kRepeatable},
 
-  {"processes", "N", "", Sec::interpreters, "worker processes; default: the number of CPUs",
+  {"processes", "RANGE", "", Sec::interpreters,
+   "worker processes: N, or MIN-MAX by load, 0-MAX on demand; default: the number of CPUs",
    set_processes, {1, 1024}},
   {"interpreters", "N", "1", Sec::interpreters},
   {"threads", "N", "4", Sec::interpreters, "threads of each process",

@@ -58,7 +58,8 @@ struct PoolSettings {
   bool preload = false;
   std::vector<std::string> warmup;  // paths
 
-  unsigned processes = 1;
+  unsigned processes_min = 1;  // with fewer than processes_max, they come and go with the load
+  unsigned processes_max = 1;
   unsigned threads = 4;
 
   std::uint64_t max_queue = 1000;

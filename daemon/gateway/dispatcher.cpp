@@ -31,7 +31,12 @@ std::string random_prefix() {
 }  // namespace
 
 Dispatcher::Dispatcher(EventLoop& loop, const PoolSettings& pool, TellMaster tell_master)
-    : loop_(loop), pool_(pool), tell_master_(std::move(tell_master)), id_prefix_(random_prefix()) {}
+    : loop_(loop),
+      pool_(pool),
+      tell_master_(std::move(tell_master)),
+      notices_(loop, pool),
+      watch_(loop, pool, *this, notices_, tell_master_),
+      id_prefix_(random_prefix()) {}
 
 Dispatcher::~Dispatcher() {
   queue_.clear();
@@ -69,6 +74,19 @@ void Dispatcher::end() {
   }
 }
 
+void Dispatcher::refuse_waiting() {
+  // Not for ever: those that are answered make room for others.
+  for (std::size_t left = waiting_; left > 0 && !queue_.empty(); --left) {
+    queue_.front().give_up(Failure::not_started, "no worker can be started");
+  }
+}
+
+void Dispatcher::note_refusal(Failure cause) {
+  stats_.count(cause);
+  notices_.refused(cause);
+  if (cause == Failure::queue_full) watch_.refused();
+}
+
 // What was handed ahead waits as well, and a request for which a thread is idle does not.
 bool Dispatcher::full() const {
   std::size_t ahead = 0;
@@ -100,6 +118,7 @@ void Dispatcher::add_worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd>
                             const PoolSettings& started_with) {
   workers_.push_back(
       std::make_unique<Worker>(std::move(info), std::move(channel), started_with, loop_, *this));
+  watch_.workers_changed();
 }
 
 void Dispatcher::warm_up(const ExchangeContext& context) {
@@ -119,6 +138,7 @@ void Dispatcher::advance_warm_ups() {
 void Dispatcher::end_warm_up(const WarmUp& warm_up, Worker& worker) {
   const bool warm = warm_up.problem().empty();
   worker.set_open(warm);
+  watch_.workers_changed();
   tell_master_({.type = warm ? MessageType::worker_warm : MessageType::warmup_failed,
                 .worker = worker.info().id,
                 .text = warm_up.problem()});
@@ -142,6 +162,7 @@ void Dispatcher::take_over(std::uint32_t generation) {
     if (worker->info().generation >= generation || worker->lost()) continue;
     retire(*worker);
   }
+  watch_.workers_changed();
 }
 
 void Dispatcher::retire(std::uint32_t id) {
@@ -160,6 +181,18 @@ void Dispatcher::retire_all() {
   for (const auto& worker : workers_) {
     if (!worker->lost()) worker->retire();
   }
+}
+
+// The youngest: the dispatcher prefers the others when it has the choice.
+void Dispatcher::release_idle() {
+  if (waiting_ > 0) return;
+  const auto is_idle = [this](const auto& worker) {
+    return worker->info().generation == generation_ && worker->serves() && worker->is_idle();
+  };
+  const auto idle = std::find_if(workers_.rbegin(), workers_.rend(), is_idle);
+  if (idle == workers_.rend()) return;
+  tell_master_({.type = MessageType::worker_released, .worker = (*idle)->info().id});
+  (*idle)->retire();
 }
 
 void Dispatcher::worker_violated(Worker& worker, std::string_view why) {
@@ -262,7 +295,8 @@ void Dispatcher::distribute() {
 Load Dispatcher::load() const {
   Load load{.queue = waiting_};
   for (const auto& worker : workers_) {
-    if (worker->info().generation != generation_ || worker->lost()) continue;
+    if (worker->info().generation != generation_ || !worker->serves()) continue;
+    ++load.workers;
     load.threads += worker->info().threads;
     load.active += worker->info().threads - worker->idle_threads();
     load.queue += worker->ahead();
@@ -276,6 +310,7 @@ void Dispatcher::note_load() {
   stats_.max_queue = std::max(stats_.max_queue, now.queue);
   if (now.queue > 0 && !queueing_) ++stats_.limit_reached;
   queueing_ = now.queue > 0;
+  watch_.note(now);
 }
 
 // The one with most idle threads; when none is idle, the one with the fewest requests ahead.

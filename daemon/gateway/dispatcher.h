@@ -5,6 +5,8 @@
 #pragma once
 
 #include "daemon/gateway/exchange.h"
+#include "daemon/gateway/load_watch.h"
+#include "daemon/gateway/overload_notices.h"
 #include "daemon/gateway/pool_stats.h"
 #include "daemon/gateway/worker.h"
 #include "daemon/gateway/worker_end.h"
@@ -12,7 +14,6 @@
 #include "daemon/settings.h"
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -23,16 +24,9 @@ namespace pycgid {
 
 class WarmUp;
 
-// How busy the serving workers are.
-struct Load {
-  std::size_t threads = 0;
-  std::size_t active = 0;  // threads with a request
-  std::size_t queue = 0;   // requests without a thread, handed ahead or not
-};
-
-class Dispatcher final : public WorkerOwner {
+class Dispatcher final : public WorkerOwner, private LoadSource {
  public:
-  using TellMaster = std::function<void(const Message& message)>;
+  using TellMaster = LoadWatch::TellMaster;
 
   Dispatcher(EventLoop& loop, const PoolSettings& pool, TellMaster tell_master);
   ~Dispatcher();
@@ -56,13 +50,17 @@ class Dispatcher final : public WorkerOwner {
   bool is_leaving() const { return leaving_; }
   // Its workers are gone: what waits is answered 503, and nothing more is taken.
   void end();
+  // No worker can be started for what waits: it is answered 503.
+  void refuse_waiting();
+  // A request is answered 503 for this reason.
+  void note_refusal(Failure cause);
 
   // --- figures ----------------------------------------------------------------------------------
   // Sees which requests have ended, for which the gateway is not woken; before load().
-  void note_ended();
+  void note_ended() override;
   PoolStats& stats() { return stats_; }
   const PoolStats& stats() const { return stats_; }
-  Load load() const;
+  Load load() const override;
   std::uint32_t generation() const { return generation_; }
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
 
@@ -79,6 +77,8 @@ class Dispatcher final : public WorkerOwner {
   // Worker `id` gets no more requests and ends when it is idle.
   void retire(std::uint32_t id);
   void retire_all();
+  // One worker that has no request, if there is one, ends; nobody waits for a worker meanwhile.
+  void release_idle();
 
   // Takes what the workers have ready and gives them what waits. True when there was something.
   bool run_turn();
@@ -123,6 +123,8 @@ class Dispatcher final : public WorkerOwner {
   std::string why_refusing_;
   std::map<std::uint32_t, Losses> losses_;  // by worker that is lost but not reaped
   PoolStats stats_;
+  OverloadNotices notices_;
+  LoadWatch watch_;
   bool queueing_ = false;              // at the end of the last turn
   Clock::time_point answered_{};       // when workers had something ready last
   Clock::duration between_answers_{};  // since the time before that

@@ -207,7 +207,11 @@ bool Exchange::answer_own_page() {
 
 void Exchange::refuse(int status, std::string_view why) {
   if (status == 500) stats().count(Failure::internal);
-  log_line(status >= 500 ? LogLevel::error : LogLevel::notice, context_.pool.name,
+  // Of those that are answered 503, OverloadNotices tells.
+  const LogLevel level = status == 503   ? LogLevel::info
+                         : status >= 500 ? LogLevel::error
+                                         : LogLevel::notice;
+  log_line(level, context_.pool.name,
            describe() + ": answered " + std::to_string(status) + ": " + std::string(why));
   answer_error(status, status == 503 ? kRetryAfterSeconds : 0);
 }
@@ -243,7 +247,7 @@ void Exchange::dispatch() {
   if (!context_.dispatcher.enqueue(*this)) {
     dispatched_ = false;
     const bool refusing = context_.dispatcher.is_refusing();
-    stats().count(refusing ? Failure::not_started : Failure::queue_full);
+    context_.dispatcher.note_refusal(refusing ? Failure::not_started : Failure::queue_full);
     refuse(503, refusing ? context_.dispatcher.why_refusing()
                          : "the queue is full (option \"max-queue\")");
   }
@@ -261,13 +265,16 @@ void Exchange::on_timer() {
   if (worker_ != nullptr) {
     if (!worker_->take_back(slot_)) return;
     worker_ = nullptr;
-  } else {
-    context_.dispatcher.withdraw(*this);
   }
+  give_up(Failure::queue_timeout, "it waited longer than option \"queue-timeout\"");
+}
+
+void Exchange::give_up(Failure cause, std::string_view why) {
+  context_.dispatcher.withdraw(*this);
   dispatched_ = false;
   taken_ = {};
-  stats().count(Failure::queue_timeout);
-  refuse(503, "it waited longer than option \"queue-timeout\"");
+  context_.dispatcher.note_refusal(cause);
+  refuse(503, why);
 }
 
 // --- from the worker ----------------------------------------------------------------------------

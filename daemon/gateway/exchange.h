@@ -8,6 +8,7 @@
 #include "daemon/gateway/body_store.h"
 #include "daemon/gateway/cgi_request.h"
 #include "daemon/gateway/event_loop.h"
+#include "daemon/gateway/pool_stats.h"
 #include "daemon/gateway/reply.h"
 #include "daemon/settings.h"
 
@@ -22,7 +23,6 @@ namespace pycgid {
 class AccessLog;
 class Dispatcher;
 class Exchange;
-struct PoolStats;
 class Worker;
 
 // The connection, as the owner of exchanges. Both calls destroy the exchange.
@@ -90,6 +90,8 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   // Writes the request into the slot and submits it. False: it did not fit and was refused (the
   // exchange is gone), the slot is free.
   bool submit(Worker& worker, std::uint32_t slot);
+  // It has waited in vain: answers 503. The exchange is gone.
+  void give_up(Failure cause, std::string_view why);
   // The worker has touched the slot.
   void ready();
   // The request was taken back before the worker had seen it.

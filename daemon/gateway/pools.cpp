@@ -14,7 +14,11 @@ Pools::Pools(EventLoop& loop, const Settings& global, Dispatcher::TellMaster tel
     : loop_(loop), global_(global), tell_master_(std::move(tell_master)) {}
 
 void Pools::add(std::uint32_t id, PoolSettings settings) {
-  pools_.emplace(id, std::make_unique<Pool>(loop_, global_, std::move(settings), tell_master_));
+  const auto tell_master = [this, id](Message message) {
+    message.pool = id;
+    tell_master_(std::move(message));
+  };
+  pools_.emplace(id, std::make_unique<Pool>(loop_, global_, std::move(settings), tell_master));
 }
 
 Pool* Pools::find(std::uint32_t id) const {
@@ -37,6 +41,12 @@ bool Pools::on_message(Message& message) {
       return true;
     case MessageType::retire:
       retire(message.worker);
+      return true;
+    case MessageType::release_idle:
+      if (Pool* pool = find(message.pool)) pool->dispatcher.release_idle();
+      return true;
+    case MessageType::refuse_waiting:
+      if (Pool* pool = find(message.pool)) pool->dispatcher.refuse_waiting();
       return true;
     case MessageType::access_log:
       open_access_log(message);

@@ -64,7 +64,7 @@ unsigned Worker::ahead() const {
 }
 
 bool Worker::has_room() const {
-  return open_ && !retired_ && !lost_ && !free_.empty() && channel_->can_submit();
+  return serves() && !free_.empty() && channel_->can_submit();
 }
 
 std::vector<const Exchange*> Worker::exchanges() const {
@@ -297,7 +297,7 @@ void Worker::retire() {
 }
 
 void Worker::stop_if_idle() {
-  if (retired_ && !lost_ && free_.size() == slots_.size()) channel_->stop();
+  if (retired_ && !lost_ && is_idle()) channel_->stop();
 }
 
 std::vector<Exchange*> Worker::abandon_untaken() {

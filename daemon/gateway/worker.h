@@ -72,6 +72,10 @@ class Worker final : private DeadlineOwner {
   unsigned ahead() const;
   // There is a slot, and the worker takes what the dispatcher gives it.
   bool has_room() const;
+  // It takes requests, now or when one of its slots is free.
+  bool serves() const { return open_ && !retired_ && !lost_; }
+  // Nothing of any request is left in its slots.
+  bool is_idle() const { return free_.size() == slots_.size(); }
   unsigned active() const { return active_; }
   // Requests that it has done.
   std::uint64_t requests() const { return requests_; }

@@ -36,6 +36,13 @@ std::string plural(unsigned count, std::string_view thing) {
   return concat(count, " ", thing, count == 1 ? "" : "s");
 }
 
+// "4 workers", "2-8 workers"
+std::string staff_text(const PoolSettings& pool) {
+  const bool is_range = pool.processes_min < pool.processes_max;
+  return concat(is_range ? concat(pool.processes_min, "-") : "",
+                plural(pool.processes_max, "worker"));
+}
+
 }  // namespace
 
 Master::Master(const ConfigSource& source, LoadedConfiguration& configuration, LogFiles& logs,
@@ -196,8 +203,9 @@ bool Master::is_ours(pid_t pid) const {
 
 void Master::on_child_exited(pid_t pid, int wait_status) {
   const TimePoint now = current_time();
+  // What the gateway has said of this process comes first.
+  on_messages();
   if (pid == gateway_.pid()) {
-    on_messages();
     on_gateway_exited(wait_status, now);
     return;
   }
@@ -261,9 +269,9 @@ void Master::on_start_failure(ManagedPool& pool, TimePoint now) {
 
 void Master::announce(const ManagedPool& pool) const {
   const PoolSettings& settings = pool.settings();
-  log_notice(concat("ready: pool ", in_quotes(settings.name), ", ",
-                    plural(settings.processes, "worker"), " x ", plural(settings.threads, "thread"),
-                    settings.preload ? ", preloaded" : "", ", on ", pool.addresses_text()));
+  log_notice(concat("ready: pool ", in_quotes(settings.name), ", ", staff_text(settings), " x ",
+                    plural(settings.threads, "thread"), settings.preload ? ", preloaded" : "",
+                    ", on ", pool.addresses_text()));
 }
 
 // While the gateway is being replaced there is nobody to tell.

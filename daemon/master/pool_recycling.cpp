@@ -71,7 +71,7 @@ void PoolSupervisor::check_memory(TimePoint now) {
 
 // Workers that were started together end at different times: their lives differ by up to a tenth.
 TimePoint PoolSupervisor::end_of_life(const WorkerProcess& worker) const {
-  const auto spread = settings_.max_lifetime / 10 / std::max(settings_.processes, 1U);
+  const auto spread = settings_.max_lifetime / 10 / settings_.processes_max;
   return worker.started() + settings_.max_lifetime - spread * (worker.number() - 1);
 }
 

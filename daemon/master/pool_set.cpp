@@ -85,6 +85,15 @@ bool PoolSet::on_message(const Message& message, TimePoint now) {
       case MessageType::worker_worn:
         workers.on_worn(message.worker, message.text, now);
         break;
+      case MessageType::requests_wait:
+        if (pool->id() == message.pool) workers.on_requests_wait(message.count, now);
+        break;
+      case MessageType::load_report:
+        if (pool->id() == message.pool) workers.on_load_report(message.count, now);
+        break;
+      case MessageType::worker_released:
+        workers.on_released(message.worker, now);
+        break;
       default:
         return false;
     }

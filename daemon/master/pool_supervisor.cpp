@@ -44,8 +44,8 @@ void PoolSupervisor::reload(TimePoint now) {
 void PoolSupervisor::start_candidate(TimePoint now) {
   const std::uint32_t generation = ++last_generation_;
   candidate_ = generation;
-  const unsigned processes = settings_of(generation).processes;
-  for (std::uint32_t number = 1; number <= processes; ++number) {
+  candidate_size_ = PoolScaling::size_of_next(settings_of(generation), staff());
+  for (std::uint32_t number = 1; number <= candidate_size_; ++number) {
     const std::string wrong = start_worker(number, generation, now);
     if (wrong.empty()) continue;
     give_up_candidate(ExitStatus::system, wrong, now);
@@ -113,14 +113,17 @@ void PoolSupervisor::on_ready(WorkerProcess& worker, TimePoint now) {
   worker.move_to(WorkerState::ready, std::nullopt);
   log_line(LogLevel::info, worker.object(),
            concat("ready after ", duration_text(since(worker.started(), now))));
-  if (worker.generation() == serving_) relieve(worker.number(), now);
-  if (worker.generation() == serving_ && refusing_) tell_take_over();
+  if (worker.generation() == serving_) {
+    scaling_.start_succeeded();
+    relieve(worker.number(), now);
+    if (refusing_) tell_pool(MessageType::take_over);
+  }
   false_starts_ = 0;
   const auto is_ready_candidate = [this](const WorkerProcess& other) {
     return other.generation() == candidate_ && other.state() == WorkerState::ready;
   };
   if (candidate_ != 0 && std::ranges::count_if(workers_, is_ready_candidate) ==
-                             static_cast<std::ptrdiff_t>(settings_of(candidate_).processes)) {
+                             static_cast<std::ptrdiff_t>(candidate_size_)) {
     take_over(now);
   }
 }
@@ -132,13 +135,14 @@ void PoolSupervisor::take_over(TimePoint now) {
   reload_failure_.clear();
   replacements_.clear();
   backoffs_.clear();
-  tell_take_over();
+  scaling_.forget_reports();
+  tell_pool(MessageType::take_over);
   for (WorkerProcess& worker : workers_) {
     if (worker.generation() != serving_) retire(worker, now);
   }
   if (!first) {
     log_notice(concat("reloaded pool ", in_quotes(settings_.name), ": generation ", serving_,
-                      " serves, ", settings_.processes, " workers"));
+                      " serves, ", candidate_size_, " workers"));
   }
   if (std::exchange(reload_again_, false)) reload(now);
 }
@@ -168,6 +172,7 @@ void PoolSupervisor::cancel_start() {
 }
 
 void PoolSupervisor::abandon(TimePoint now) {
+  size_to_recover_ = std::max(staff().total(), settings_.processes_min);
   candidate_ = 0;
   reload_again_ = false;
   serving_ = 0;
@@ -181,8 +186,8 @@ void PoolSupervisor::abandon(TimePoint now) {
 
 void PoolSupervisor::recover(TimePoint now) {
   serving_ = ++last_generation_;
-  tell_take_over();
-  for (std::uint32_t number = 1; number <= settings_.processes; ++number) {
+  tell_pool(MessageType::take_over);
+  for (std::uint32_t number = 1; number <= size_to_recover_; ++number) {
     replacements_.push_back({number, now});
   }
   on_time(now);
@@ -249,7 +254,8 @@ void PoolSupervisor::report_end(const WorkerProcess& worker, int wait_status, Ti
     give_up_candidate(worker.fault_status(), who + what, now);
   } else if (worker.generation() == serving_ && !stopping_ && !worker.was_retired()) {
     if (!worker.was_ready()) ++false_starts_;
-    log_end(worker, LogLevel::error, what, replace(worker.number(), lived, now));
+    log_end(worker, LogLevel::error, what,
+            is_extra(worker) ? extra_failed(now) : replace(worker.number(), lived, now));
   } else {
     const bool expected = exited_cleanly(wait_status) || worker.state() == WorkerState::ending;
     log_end(worker, expected ? LogLevel::info : LogLevel::warning, what, {});
@@ -282,11 +288,9 @@ void PoolSupervisor::refuse_if_forlorn(Milliseconds delay) {
   if (delay < kLongPause || false_starts_ < kFalseStarts) return;
   if (std::ranges::any_of(workers_, lives)) return;
   refusing_ = true;
-  Message message;
-  message.type = MessageType::refuse;
-  message.pool = index_;
-  message.text = "its workers end before they are ready";
-  host_.tell_gateway(message);
+  host_.tell_gateway({.type = MessageType::refuse,
+                      .pool = index_,
+                      .text = "its workers end before they are ready"});
 }
 
 bool PoolSupervisor::has_successor(std::uint32_t number) const {
@@ -371,17 +375,18 @@ std::vector<int> PoolSupervisor::status_fds() const {
 
 void PoolSupervisor::tell(MessageType type, const WorkerProcess& worker, std::string text,
                           std::vector<pyhost::UniqueFd> fds) {
-  host_.tell_gateway({type, worker.id(), worker.pid(), index_, worker.generation(), std::move(text),
-                      std::move(fds)});
+  host_.tell_gateway({.type = type,
+                      .worker = worker.id(),
+                      .pid = worker.pid(),
+                      .pool = index_,
+                      .generation = worker.generation(),
+                      .text = std::move(text),
+                      .fds = std::move(fds)});
 }
 
-void PoolSupervisor::tell_take_over() {
-  refusing_ = false;
-  Message message;
-  message.type = MessageType::take_over;
-  message.pool = index_;
-  message.generation = serving_;
-  host_.tell_gateway(message);
+void PoolSupervisor::tell_pool(MessageType type) {
+  if (type == MessageType::take_over) refusing_ = false;
+  host_.tell_gateway({.type = type, .pool = index_, .generation = serving_});
 }
 
 }  // namespace pycgid

@@ -9,6 +9,7 @@
 
 #include "daemon/link.h"
 #include "daemon/master/backoff.h"
+#include "daemon/master/pool_scaling.h"
 #include "daemon/master/worker_process.h"
 #include "daemon/settings.h"
 #include "daemon/startup_error.h"
@@ -16,6 +17,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -57,7 +59,7 @@ class PoolSupervisor {
   // `settings`, those in force, and `host` outlive the supervisor. Settings change at start and in
   // PoolHost::on_take_over() only.
   PoolSupervisor(const PoolSettings& settings, std::uint32_t index, PoolHost& host)
-      : settings_(settings), index_(index), host_(host) {}
+      : settings_(settings), index_(index), host_(host), scaling_(settings) {}
 
   // Starts the first generation; once more after it failed.
   void boot(TimePoint now);
@@ -87,6 +89,11 @@ class PoolSupervisor {
   // A worker that was ordered of a template is there, or will not come.
   void on_forked(SpawnedWorker process);
   void on_not_forked(std::uint32_t worker, const StartupError& why, TimePoint now);
+  // The gateway's reports about a pool with `processes = MIN-MAX`, see link.h. While a reload is on
+  // its way they change nothing: a worker that is started now would load what the reload tries.
+  void on_requests_wait(unsigned waiting, TimePoint now);
+  void on_load_report(unsigned peak, TimePoint now);
+  void on_released(std::uint32_t worker, TimePoint now);
   // Worker `pid`, one of ours, was reaped.
   void on_exited(pid_t pid, int wait_status, TimePoint now);
   void on_time(TimePoint now);
@@ -141,7 +148,7 @@ class PoolSupervisor {
                const std::string& then);
   void tell(MessageType type, const WorkerProcess& worker, std::string text,
             std::vector<pyhost::UniqueFd> fds = {});
-  void tell_take_over();
+  void tell_pool(MessageType type);
 
   // --- forking: pool_forking.cpp ---
   void introduce(WorkerProcess& worker);
@@ -156,6 +163,12 @@ class PoolSupervisor {
   TimePoint end_of_life(const WorkerProcess& worker) const;
   std::optional<TimePoint> next_wear() const;
 
+  // --- scaling: pool_growth.cpp ---
+  bool may_scale() const;
+  Staff staff() const;
+  std::set<std::uint32_t> numbers_in_use() const;
+  bool is_extra(const WorkerProcess& worker) const;
+  std::string extra_failed(TimePoint now);
   const PoolSettings& settings_of(std::uint32_t generation) const {
     return next_ != nullptr && generation == candidate_ ? *next_ : settings_;
   }
@@ -164,12 +177,15 @@ class PoolSupervisor {
   const PoolSettings* next_ = nullptr;
   std::uint32_t index_;  // the pool's id
   PoolHost& host_;
+  PoolScaling scaling_;
   Workers workers_;
   std::vector<Replacement> replacements_;  // of the serving generation
   std::map<std::uint32_t, Backoff> backoffs_;
   std::uint32_t last_generation_ = 0;
   std::uint32_t serving_ = 0;    // 0: none yet
   std::uint32_t candidate_ = 0;  // 0: none
+  unsigned candidate_size_ = 0;
+  unsigned size_to_recover_ = 0;
   bool reload_again_ = false;
   bool stopping_ = false;
   bool refusing_ = false;      // no worker lives, and the next one has to wait

@@ -70,7 +70,7 @@ WorkerCommand make_worker_command(const Settings& settings, const PoolSettings& 
                        "app=" + pool.app,
                        "pool=" + pool.name,
                        concat("threads=", pool.threads),
-                       concat("multiprocess=", pool.processes > 1 ? 1 : 0),
+                       concat("multiprocess=", pool.processes_max > 1 ? 1 : 0),
                        concat("version=", PYCGID_VERSION)};
   for (const std::string& directory : pool.pythonpath) {
     command.arguments.push_back("pythonpath=" + directory);

@@ -36,7 +36,7 @@ TEST_CASE("command line: options and application in any order", "[options]") {
   CHECK(pool.app == "blog.wsgi");
   CHECK(pool.name == "blog");
   CHECK(pool.threads == 2);
-  CHECK(pool.processes == 3);
+  CHECK(pool.processes_max == 3);
   REQUIRE(pool.addresses.size() == 1);
   CHECK(pool.addresses[0].protocol == Protocol::scgi);
 }

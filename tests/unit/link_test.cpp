@@ -22,6 +22,7 @@ TEST_CASE("link: a message arrives whole", "[link]") {
   sent.pid = 4711;
   sent.pool = 1;
   sent.generation = 3;
+  sent.count = 12;
   sent.text = "blog/2";
   REQUIRE(master.send(sent));
   Message got;
@@ -31,6 +32,7 @@ TEST_CASE("link: a message arrives whole", "[link]") {
   CHECK(got.pid == 4711);
   CHECK(got.pool == 1);
   CHECK(got.generation == 3);
+  CHECK(got.count == 12);
   CHECK(got.text == "blog/2");
   CHECK(got.fds.empty());
 }

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -145,8 +146,27 @@ TEST_CASE("option table: another root is an absolute path", "[options]") {
 }
 
 TEST_CASE("option table: what is not built yet is refused by name", "[options]") {
-  CHECK(set("processes", "2-8") == "a range of processes is not built yet in this version");
   CHECK(find_option("interpreters")->set == nullptr);
+}
+
+TEST_CASE("option table: a number of processes, or a range of it", "[options]") {
+  const auto range = [](std::string_view value) {
+    Settings settings;
+    settings.pools.emplace_back();
+    const OptionRow& row = *find_option("processes");
+    const std::string wrong = row.set(settings, value, row);
+    const PoolSettings& pool = settings.pools.back();
+    return wrong.empty() ? std::pair(pool.processes_min, pool.processes_max) : std::pair(99U, 0U);
+  };
+  CHECK(range("3") == std::pair(3U, 3U));
+  CHECK(range("2-8") == std::pair(2U, 8U));
+  CHECK(range("0-1") == std::pair(0U, 1U));
+  CHECK(range("5-5") == std::pair(5U, 5U));
+  CHECK(set("processes", "0") == "must be N or MIN-MAX, N and MAX between 1 and 1024");
+  for (const char* wrong : {"0-0", "2-1025", "-3", "3-", "-", "1-2-3", "1 - 2", "a-b", "1025"}) {
+    CHECK(set("processes", wrong) == "must be N or MIN-MAX, N and MAX between 1 and 1024");
+  }
+  CHECK(set("processes", "8-2") == "must be MIN-MAX with a MIN that is not above MAX");
 }
 
 TEST_CASE("option table: a mistyped name finds its neighbour", "[options]") {

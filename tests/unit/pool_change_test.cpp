@@ -29,7 +29,8 @@ struct ChangeStage {
     pool.boot(now);
     say(1001, "ready\n");
     say(1002, "ready\n");
-    next.processes = 1;
+    next.processes_min = 1;
+    next.processes_max = 1;
     next.start_timeout = 20s;
     host.pool = &pool;
     host.in_force = &settings;
@@ -62,10 +63,10 @@ TEST_CASE("change: the new generation has the new settings", "[master]") {
   CHECK(stage.host.last_id == 3);  // one worker where there were two
   stage.pass(15s);
   CHECK_FALSE(stage.host.was_killed(1003));  // option start-timeout is the new one
-  CHECK(stage.settings.processes == 2);
+  CHECK(stage.settings.processes_max == 2);
   stage.say(1003, "ready\n");
   CHECK(stage.pool.serving() == 2);
-  CHECK(stage.settings.processes == 1);
+  CHECK(stage.settings.processes_max == 1);
 }
 
 TEST_CASE("change: settings are in force before the gateway hears of the generation", "[master]") {
@@ -83,7 +84,7 @@ TEST_CASE("change: one that fails leaves the old settings, also to replacements"
   stage.say(1003, "error 78 cannot load application \"blog\"\n");
   stage.pool.on_exited(1003, kExit1, stage.now);
   CHECK_FALSE(stage.pool.has_candidate());
-  CHECK(stage.settings.processes == 2);
+  CHECK(stage.settings.processes_max == 2);
   stage.pool.on_exited(1002, kSegv, stage.now);
   stage.pass(0ms);
   CHECK(stage.host.numbers.at(1004) == 2);

@@ -79,7 +79,8 @@ inline PoolSettings two_workers() {
   PoolSettings settings;
   settings.name = "blog";
   settings.app = "blog.wsgi";
-  settings.processes = 2;
+  settings.processes_min = 2;
+  settings.processes_max = 2;
   settings.start_timeout = 10s;
   settings.stop_timeout = 5s;
   return settings;

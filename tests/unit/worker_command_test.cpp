@@ -119,7 +119,7 @@ TEST_CASE("worker command: boot.py gets the pool's settings", "[master]") {
   pool.name = "blog";
   pool.app = "blog.wsgi";
   pool.python = "/bin/sh";
-  pool.processes = 2;
+  pool.processes_max = 2;
   pool.threads = 8;
   pool.pythonpath = {"/a", "/b"};
   Strings arguments = make_worker_command(settings, pool, {}, kEnviron.data()).arguments;
