@@ -10,6 +10,7 @@ target_sources(daemon_core PRIVATE
   gateway/cgi_request.cpp
   gateway/connection.cpp
   gateway/debug_params.cpp
+  gateway/descriptor_reserve.cpp
   gateway/dispatcher.cpp
   gateway/event_loop.cpp
   gateway/exchange.cpp

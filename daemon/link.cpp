@@ -70,9 +70,9 @@ bool wait_for_room(int fd) {
   return ::poll(&entry, 1, kSendPatience) == 1 && (entry.revents & POLLOUT) != 0;
 }
 
-// Whether a received packet is one of ours, complete.
+// Whether a received packet is one of ours; its descriptors may be lost.
 bool well_formed(const msghdr& packet, std::size_t bytes, const Header& header) {
-  return (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 && bytes >= sizeof header &&
+  return (packet.msg_flags & MSG_TRUNC) == 0 && bytes >= sizeof header &&
          header.type <= static_cast<std::uint32_t>(MessageType::drained);
 }
 
@@ -124,6 +124,8 @@ Link::Received Link::receive(Message& message) {
   } while (got < 0 && errno == EINTR);
   if (got < 0) return errno == EAGAIN ? Received::nothing : Received::closed;
   std::vector<pyhost::UniqueFd> fds = detach_fds(packet);
+  // recvmsg(2): some of them did not fit into the table of open files.
+  if ((packet.msg_flags & MSG_CTRUNC) != 0) fds.clear();
   const auto bytes = static_cast<std::size_t>(got);
   if (!well_formed(packet, bytes, header)) return Received::closed;
   message = Message{static_cast<MessageType>(header.type),

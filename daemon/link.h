@@ -80,7 +80,7 @@ class Link {
 
   // Waits up to a second for room. False: the other side is gone or stuck.
   bool send(const Message& message);
-  // Never blocks.
+  // Never blocks. A message that met a full table of open files comes without its descriptors.
   Received receive(Message& message);
   int fd() const { return socket_.get(); }
   void close() { socket_.reset(); }

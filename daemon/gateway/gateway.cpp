@@ -2,6 +2,7 @@
 
 #include "daemon/gateway/acceptor.h"
 #include "daemon/gateway/connection.h"
+#include "daemon/gateway/descriptor_reserve.h"
 #include "daemon/gateway/event_loop.h"
 #include "daemon/gateway/fcgi_connection.h"
 #include "daemon/gateway/peer_filter.h"
@@ -11,7 +12,7 @@
 #include "daemon/log.h"
 
 #include <algorithm>
-#include <cstdlib>
+#include <cerrno>
 #include <cstring>
 #include <exception>
 #include <utility>
@@ -23,13 +24,6 @@ constexpr Milliseconds kStarvedPause{100};
 // A connection that is not over by then is watched, also by a loop that never sleeps.
 constexpr Milliseconds kUnwatchedAtMost{5};
 constexpr Milliseconds kNoticeEvery{60'000};
-
-PeerFilter peer_filter(const Settings& settings) {
-  PeerFilter filter;
-  for (const std::string& network : settings.allow_peer) filter.add(network);
-  if (const char* list = std::getenv("FCGI_WEB_SERVER_ADDRS")) filter.add_web_server_addrs(list);
-  return filter;
-}
 
 class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnWork, private Timer {
  public:
@@ -88,6 +82,7 @@ class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnW
   pyhost::UniqueFd error_log_;  // since it was opened anew
   EventLoop loop_;
   PeerFilter peers_;
+  DescriptorReserve reserve_;
   Pools pools_;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   AllConnections connections_;
@@ -104,7 +99,7 @@ Gateway::Gateway(const Settings& settings, const std::vector<ServedPool>& pools,
                  std::vector<ListeningSocket> listeners, Link link)
     : settings_(settings),
       link_(std::move(link)),
-      peers_(peer_filter(settings)),
+      peers_(configured_peers(settings)),
       pools_(loop_, settings_, [this](const Message& message) { link_.send(message); }) {
   for (const ServedPool& pool : pools) pools_.add(pool.id, pool.settings);
   // Inherited, and to be closed when the log goes to another file.
@@ -176,7 +171,7 @@ void Gateway::open_error_log(pyhost::UniqueFd fd) {
 
 void Gateway::configure(Message& message) {
   if (message.fds.empty() || !read_global_settings(message.fds.front(), settings_)) return;
-  peers_ = peer_filter(settings_);
+  peers_ = configured_peers(settings_);
   set_log_level(settings_.log_level);
   if (message.fds.size() > 1) {
     open_error_log(std::move(message.fds[1]));
@@ -271,6 +266,7 @@ void Gateway::accepted(const ListeningSocket& listener, pyhost::UniqueFd socket,
   if (pool == nullptr) return;
   const ExchangeContext& context = pool->context;
   ++context.dispatcher.stats().connections;
+  const bool is_last = reserve_.is_reached_by(socket.get());
   Connection* connection = nullptr;
   if (listener.protocol == Protocol::fastcgi) {
     connection = new FcgiConnection(context, *this, std::move(socket), std::move(peer));
@@ -283,6 +279,8 @@ void Gateway::accepted(const ListeningSocket& listener, pyhost::UniqueFd socket,
   if (!has_room()) {
     note_shortage("no more connections are accepted until one closes (option \"max-connections\")");
     pause_accepting();
+  } else if (is_last) {
+    starved(EMFILE);
   }
 }
 
@@ -307,6 +305,7 @@ void Gateway::pause_accepting() {
 
 void Gateway::resume_accepting() {
   if (finishing_ || !has_room()) return;
+  if (paused_ && !reserve_.is_out_of_reach()) return starved(EMFILE);
   paused_ = false;
   close_drained();
   if (paused_) return;

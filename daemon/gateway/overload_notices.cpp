@@ -13,7 +13,7 @@ constexpr std::chrono::seconds kNoticeEvery{60};
 std::string text_of(Failure cause, const PoolSettings& pool) {
   switch (cause) {
     case Failure::queue_full:
-      return concat("the queue is full, ", pool.max_queue, " requests wait (option \"max-queue\")");
+      return concat("the queue is full (option \"max-queue\" is ", pool.max_queue, ")");
     case Failure::queue_timeout:
       return concat("requests waited for ", duration_text(pool.queue_timeout),
                     " (option \"queue-timeout\"); more get through at a time with options "

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <netinet/in.h>
 
@@ -118,6 +119,13 @@ bool PeerFilter::allows(const sockaddr_storage& peer) const {
   return networks_.empty() ||
          std::any_of(networks_.begin(), networks_.end(),
                      [&](const Network& network) { return matches(network, address); });
+}
+
+PeerFilter configured_peers(const Settings& settings) {
+  PeerFilter filter;
+  for (const std::string& network : settings.allow_peer) filter.add(network);
+  if (const char* list = std::getenv("FCGI_WEB_SERVER_ADDRS")) filter.add_web_server_addrs(list);
+  return filter;
 }
 
 std::string peer_name(const sockaddr_storage& peer) {

@@ -2,6 +2,8 @@
 // (FastCGI 1.0 section 3.2). Pure.
 #pragma once
 
+#include "daemon/settings.h"
+
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -39,6 +41,9 @@ class PeerFilter {
   std::vector<Network> networks_;
   bool tcp_only_ = false;
 };
+
+// What option "allow-peer" and the environment say.
+PeerFilter configured_peers(const Settings& settings);
 
 // "192.0.2.1:4711", "[::1]:4711", "unix" for log lines; an IPv4-mapped address as IPv4.
 std::string peer_name(const sockaddr_storage& peer);

@@ -68,9 +68,10 @@ bool Pools::on_message(Message& message) {
   }
 }
 
+// A worker without an output does not get so far as to serve: see add_worker.
 void Pools::add_output(Message& message) {
   Pool* pool = find(message.pool);
-  if (pool == nullptr) return;
+  if (pool == nullptr || message.fds.empty()) return;
   const PoolSettings& settings = pool->settings_of(message.generation);
   WorkerInfo info{.id = message.worker,
                   .pool = message.pool,
@@ -80,33 +81,33 @@ void Pools::add_output(Message& message) {
                   .threads = settings.threads,
                   .max_requests = requests_until_worn(settings),
                   .started = loop_.now()};
-  if (!message.fds.empty()) {
-    auto output =
-        std::make_shared<WorkerOutput>(info.name, std::move(message.fds.front()), pool->slow_log);
-    loop_.on_readable(output->fd(), [output] { return output->read(); });
-    outputs_.insert_or_assign(message.worker, std::move(output));
-  }
+  auto output =
+      std::make_shared<WorkerOutput>(info.name, std::move(message.fds.front()), pool->slow_log);
+  loop_.on_readable(output->fd(), [output] { return output->read(); });
+  outputs_.insert_or_assign(message.worker, std::move(output));
   starting_.insert_or_assign(message.worker, std::move(info));
 }
 
 void Pools::add_worker(Message& message) {
   const auto info = starting_.find(message.worker);
   Pool* pool = info == starting_.end() ? nullptr : find(info->second.pool);
-  if (pool == nullptr || message.fds.size() != 3) return;
+  if (pool == nullptr || message.fds.size() != 3) {
+    return accuse(message.worker, "the gateway has no descriptor left for it");
+  }
   pyhost::ChannelFds fds{.memory = std::move(message.fds[0]),
                          .bell = std::move(message.fds[1]),
                          .passing = std::move(message.fds[2])};
   std::error_code error;
   auto channel = pyhost::GatewayEnd::open(std::move(fds), error);
-  if (!channel) {
-    return tell_master_({.type = MessageType::worker_violated,
-                         .worker = message.worker,
-                         .text = "its channel can't be opened: " + error.message()});
-  }
+  if (!channel) return accuse(message.worker, "its channel can't be opened: " + error.message());
   const PoolSettings& settings = pool->settings_of(info->second.generation);
   pool->dispatcher.add_worker(std::move(info->second), std::move(channel), settings);
   if (!settings.warmup.empty()) pool->dispatcher.warm_up(pool->context);
   starting_.erase(info);
+}
+
+void Pools::accuse(std::uint32_t worker, std::string why) const {
+  tell_master_({.type = MessageType::worker_violated, .worker = worker, .text = std::move(why)});
 }
 
 // Its last words come first.

@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <string_view>
+#include <string>
 
 namespace pycgid {
 
@@ -46,6 +46,8 @@ class Pools {
  private:
   void add_output(Message& message);
   void add_worker(Message& message);
+  // The worker is to be killed.
+  void accuse(std::uint32_t worker, std::string why) const;
   void worker_exited(const Message& message);
   void retire(std::uint32_t worker);
   void open_access_log(Message& message);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,6 +35,23 @@ TEST_CASE("link: a message arrives whole", "[link]") {
   CHECK(got.generation == 3);
   CHECK(got.count == 12);
   CHECK(got.text == "blog/2");
+  CHECK(got.fds.empty());
+}
+
+TEST_CASE("link: a message that meets a full table of open files loses its descriptors", "[link]") {
+  auto [master, gateway] = Link::create();
+  Message sent;
+  sent.type = MessageType::worker_started;
+  for (int i = 0; i < 2; ++i) sent.fds.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  REQUIRE(master.send(sent));
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  const rlimit full{static_cast<rlim_t>(sent.fds.back().get()) + 2, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &full) == 0);
+  Message got;
+  const Link::Received received = gateway.receive(got);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK(received == Link::Received::message);
   CHECK(got.fds.empty());
 }
 

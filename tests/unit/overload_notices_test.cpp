@@ -37,7 +37,7 @@ struct Said {
 TEST_CASE("overload: the first refusal is told of at once, the others after a minute",
           "[gateway]") {
   Said said;
-  const std::string why = "the queue is full, 20 requests wait (option \"max-queue\")\n";
+  const std::string why = "the queue is full (option \"max-queue\" is 20)\n";
   for (int i = 0; i < 3; ++i) said.notices.refused(Failure::queue_full);
   CHECK(said.text() == "answered 503: " + why);
   said.pass(59s);
@@ -61,7 +61,7 @@ TEST_CASE("overload: each cause has its own line", "[gateway]") {
   said.notices.refused(Failure::not_started);
   said.notices.busy(4, 2);
   CHECK(said.text() ==
-        "answered 503: the queue is full, 20 requests wait (option \"max-queue\")\n"
+        "answered 503: the queue is full (option \"max-queue\" is 20)\n"
         "answered 503: requests waited for 30s (option \"queue-timeout\"); more get through at a "
         "time with options \"processes\" or \"threads\"\n"
         "answered 503: no worker is ready\n"
