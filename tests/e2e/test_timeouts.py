@@ -1,5 +1,8 @@
-"""Peers that stop in the middle: params-timeout, body-timeout, send-timeout, keep-timeout."""
+"""Peers that stop in the middle: params-timeout, body-timeout, send-timeout, keep-timeout; and
+requests for which there is no thread: queue-timeout."""
 
+import contextlib
+import select
 import time
 
 import pytest
@@ -34,6 +37,22 @@ def test_params_timeout_holds_for_scgi(start):
     with sockets.connect(daemon.scgi) as connection:
         connection.sendall(b"100:CONTENT")
         assert 0.2 < seconds_until_end(connection) < 5
+
+
+def pace(seconds):
+    """What a slow peer takes between two steps."""
+    select.select([], [], [], seconds)
+
+
+def test_params_timeout_counts_from_the_last_variable(start):
+    daemon = start("pep3333", "--params-timeout", "1s")
+    with daemon.connect() as connection:
+        connection.send(fastcgi.begin())
+        for name, value in SINGLE.items():
+            pace(2.5 / len(SINGLE))
+            connection.send(fastcgi.record(fastcgi.PARAMS, 1, fastcgi.pairs({name: value})))
+        connection.send(fastcgi.record(fastcgi.PARAMS, 1) + fastcgi.stdin())
+        assert connection.answer().status == 200
 
 
 @pytest.mark.parametrize("protocol", ["fastcgi", "scgi"])
@@ -96,9 +115,58 @@ def test_keep_timeout_closes_idle_connections_alone(start):
         assert busy.answer().status == 200
 
 
-def test_send_timeout_gives_up_on_a_client_that_does_not_read(start):
+@pytest.mark.parametrize("protocol", ["fastcgi", "scgi"])
+def test_send_timeout_gives_up_on_a_client_that_does_not_read(start, protocol):
     daemon = start("pep3333", "--send-timeout", "300ms", "--response-buffer", "64K")
-    with sockets.connect(daemon.fastcgi) as connection:
-        connection.sendall(fastcgi.request(cgi.variables("/endless")))
+    fields = fastcgi.request(cgi.variables("/endless"))
+    if protocol == "scgi":
+        fields = scgi.netstring(scgi.headers(scgi.variables("/endless")))
+    with sockets.connect(getattr(daemon, protocol)) as connection:
+        connection.sendall(fields)
         daemon.wait_line("closed endless")
     assert daemon.get("/single").status == 200
+
+
+def test_send_timeout_counts_from_the_last_byte(start):
+    """A client that reads slowly, but in time, gets everything, however long it takes in all."""
+    daemon = start("files", "--send-timeout", "1s", "--response-buffer", "64K")
+    with daemon.connect() as connection:
+        connection.send(fastcgi.request(cgi.variables("/download", query="8")))
+        blocks = connection.blocks()
+        size = 0
+        for _ in range(10):
+            pace(0.25)
+            size += sum(len(next(blocks)) for _ in range(8))
+        size += sum(len(block) for block in blocks)
+    assert size > 8 << 20
+    assert daemon.count("send-timeout") == 0
+
+
+def test_queue_timeout_does_not_limit_what_has_a_thread(start):
+    daemon = start("pep3333", "--queue-timeout", "200ms", threads=1)
+    with daemon.connect() as connection:
+        connection.send(fastcgi.request(cgi.variables("/waiting"), flags=KEEP))
+        visitor = daemon.gate.arrival()
+        connection.socket.settimeout(0.8)
+        with pytest.raises(TimeoutError):
+            connection.socket.recv(1)
+        visitor.release()
+        connection.socket.settimeout(10)
+        assert connection.answer().status == 200
+
+
+def test_queue_timeout_ends_every_wait_for_a_thread(start):
+    """Of a request that was handed ahead to a worker, and of those in the queue behind it."""
+    daemon = start("pep3333", "--queue-timeout", "300ms", threads=1)
+    with contextlib.ExitStack() as stack:
+        busy = stack.enter_context(daemon.connect())
+        busy.send(fastcgi.request(cgi.variables("/waiting")))
+        visitor = daemon.gate.arrival()
+        waiting = [stack.enter_context(daemon.connect()) for _ in range(40)]
+        begun = time.monotonic()
+        for connection in waiting:
+            connection.send(fastcgi.request(SINGLE))
+        assert [connection.answer().status for connection in waiting] == [503] * 40
+        assert time.monotonic() - begun >= 0.28
+        visitor.release()
+        assert busy.answer().status == 200
