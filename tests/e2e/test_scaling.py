@@ -60,6 +60,21 @@ def test_it_grows_while_requests_wait_and_shrinks_when_idle(begin):
     assert figures(daemon)["workers"] == 1
 
 
+def test_only_a_worker_without_a_request_ends(begin):
+    """Though others are older, and however long the request takes."""
+    daemon = begin("--stop-timeout", "1s", processes="1-3")
+    with contextlib.ExitStack() as stack:
+        visitors = elastic.occupy(daemon, stack, 2)
+        long = stack.enter_context(daemon.connect(timeout=60))
+        long.send(fastcgi.request(cgi.variables("/wait")))
+        busy = daemon.gate.arrival(30)
+        for visitor in visitors:
+            visitor.release()
+        assert set(wait_ends(daemon, 2)) == {visitor.pid for visitor in visitors}
+        busy.release()
+        assert int(long.answer().body) == busy.pid
+
+
 def test_0_to_max_starts_on_demand(begin):
     daemon = begin(processes="0-2")
     daemon.wait_line('ready: pool "elastic", 0-2 workers x 1 thread, on ')
