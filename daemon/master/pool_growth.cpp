@@ -12,14 +12,16 @@ bool PoolSupervisor::may_scale() const {
   return scaling_.is_elastic() && serving_ != 0 && candidate_ == 0 && !stopping_;
 }
 
-// A worn worker is its replacement's predecessor, and not counted.
+// A worn worker is its replacement's predecessor, and not counted. One that fails before it was
+// ready is, until it is reaped: only then is it known what becomes of those who wait for it.
 std::set<std::uint32_t> PoolSupervisor::numbers_in_use() const {
+  const auto counts = [this](const WorkerProcess& worker) {
+    if (worker.generation() != serving_ || worker.is_worn()) return false;
+    return worker.state() <= WorkerState::ready || !worker.was_ready();
+  };
   std::set<std::uint32_t> numbers;
   for (const WorkerProcess& worker : workers_) {
-    if (worker.generation() == serving_ && worker.state() <= WorkerState::ready &&
-        !worker.is_worn()) {
-      numbers.insert(worker.number());
-    }
+    if (counts(worker)) numbers.insert(worker.number());
   }
   for (const Replacement& replacement : replacements_) numbers.insert(replacement.number);
   return numbers;
@@ -75,10 +77,10 @@ bool PoolSupervisor::is_extra(const WorkerProcess& worker) const {
 }
 
 // It is not replaced but started anew when requests wait; not at once when that was in vain again
-// and again. Without any worker, those that wait would only wait for the next failure.
+// and again. While none is ready, those that wait would only wait for the next failure.
 std::string PoolSupervisor::extra_failed(TimePoint now) {
   const Milliseconds delay = scaling_.start_failed(now);
-  const bool alone = staff().total() == 0;
+  const bool alone = staff().ready == 0;
   if (alone) tell_pool(MessageType::refuse_waiting);
   return concat(alone ? "; the requests that wait for it are answered 503" : "",
                 "; another is started when requests wait",

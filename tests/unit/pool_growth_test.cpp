@@ -113,9 +113,16 @@ TEST_CASE("growth: what waits for the only worker is refused when that cannot lo
   stage.wait_for_threads(3);
   SECTION("because it says so") {
     stage.say(1002, "error 78 SyntaxError\n");
+    stage.wait_for_threads(1);
+    CHECK(stage.host.last_id == 2);
     stage.die(1002, kExit1);
   }
   SECTION("because it dies") {
+    stage.die(1002, kSegv);
+  }
+  SECTION("though another is being started") {
+    stage.wait_for_threads(3);
+    CHECK(stage.host.last_id == 4);
     stage.die(1002, kSegv);
   }
   CHECK(stage.host.count(MessageType::refuse_waiting) == 1);
