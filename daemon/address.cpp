@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kForms =
     "write unix:/path, unix:@name, HOST:PORT, [V6]:PORT, *:PORT, fd:N or systemd:NAME";
+constexpr std::string_view kTls = "tls:";
 
 bool is_ip(int family, const std::string& host) {
   std::array<unsigned char, 16> bytes{};
@@ -75,14 +76,26 @@ std::string parse_tcp(std::string_view text, Address& address) {
   return {};
 }
 
+std::string parse_tls(std::string_view text, Address& address) {
+  for (std::string_view other : {"unix:", "fd:", "tls:", "systemd"}) {
+    if (text.starts_with(other)) return "\"tls:\" stands before HOST:PORT only";
+  }
+  address.tls = true;
+  return parse_tcp(text, address);
+}
+
 }  // namespace
+
+bool is_tls_address(std::string_view text) {
+  return text.starts_with(kTls);
+}
 
 std::string parse_address(std::string_view text, Protocol protocol, Address& address) {
   address = Address{};
   address.protocol = protocol;
   address.text = text;
   if (text.find('\0') != std::string_view::npos) return "it holds a NUL byte";
-  if (text.starts_with("tls:")) return "TLS is not built yet in this version";
+  if (is_tls_address(text)) return parse_tls(text.substr(kTls.size()), address);
   if (text == "systemd" || text.starts_with("systemd:")) return parse_systemd(text, address);
   if (text.starts_with("unix:")) return parse_unix(text.substr(5), address);
   if (text.starts_with("fd:")) return parse_fd(text.substr(3), address);

@@ -13,11 +13,15 @@ namespace pycgid {
 inline constexpr std::size_t kMaxSocketPath = 96;
 
 // Fills `address` from "unix:/path", "unix:@abstract", "HOST:PORT", "[V6]:PORT", "*:PORT", "fd:N",
-// "systemd" or "systemd:NAME". Returns what is wrong with it, "" when nothing is.
+// "systemd" or "systemd:NAME"; "tls:" may stand before one with a port. Returns what is wrong with
+// it, "" when nothing is.
 std::string parse_address(std::string_view text, Protocol protocol, Address& address);
 
 // The same for two addresses that only one socket can have, whatever the protocol.
 std::string socket_key(const Address& address);
+
+// Whether TLS is spoken on an address that was parsed well.
+bool is_tls_address(std::string_view text);
 
 // The option that such an address is given to: "fastcgi" or "scgi".
 std::string_view option_name(Protocol protocol);

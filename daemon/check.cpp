@@ -4,6 +4,7 @@
 #include "daemon/log.h"
 #include "daemon/master/bound_socket.h"
 #include "daemon/master/exit_text.h"
+#include "daemon/master/pool_tls.h"
 #include "daemon/master/reconfiguration.h"
 #include "daemon/master/worker_process.h"
 #include "daemon/startup_error.h"
@@ -113,6 +114,7 @@ void check_pool(const Settings& settings, const PoolSettings& pool) {
   for (const std::string& note : notes) {
     std::cerr << "pycgid: notice: " << escape_control(note) << '\n';
   }
+  static_cast<void>(load_tls(pool));
   try_application({pool, make_worker_command(settings, pool, credentials, environ), credentials});
 }
 

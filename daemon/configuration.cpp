@@ -6,6 +6,7 @@
 #include "daemon/text.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <thread>
@@ -57,6 +58,49 @@ void apply_all(Settings& settings, const ConfigSection& section) {
   }
 }
 
+const GivenOption* find_given(const ConfigSection& section, std::string_view option) {
+  const auto found = std::ranges::find_if(
+      section.options, [option](const GivenOption& given) { return given.row->name == option; });
+  return found == section.options.end() ? nullptr : &*found;
+}
+
+bool is_address(const GivenOption& option) {
+  return option.row->name == "fastcgi" || option.row->name == "scgi";
+}
+
+constexpr std::array<std::string_view, 3> kTlsFiles{"tls-certificate", "tls-key", "tls-client-ca"};
+
+// A pool either has an address with "tls:", and certificate and key for it, or nothing of all that.
+void check_tls(const ConfigSection& pool) {
+  const auto address = std::ranges::find_if(pool.options, [](const GivenOption& option) {
+    return is_address(option) && is_tls_address(option.value);
+  });
+  if (address != pool.options.end()) {
+    for (std::string_view needed : {kTlsFiles[0], kTlsFiles[1]}) {
+      if (pool.has(needed)) continue;
+      refuse(address->where, concat("address ", in_quotes(address->value), " needs options ",
+                                    in_quotes(kTlsFiles[0]), " and ", in_quotes(kTlsFiles[1]),
+                                    "; name the file for ", in_quotes(needed)));
+    }
+    return;
+  }
+  for (std::string_view name : kTlsFiles) {
+    const GivenOption* file = find_given(pool, name);
+    if (file == nullptr) continue;
+    refuse(file->where, concat("option ", in_quotes(name), " needs an address that speaks TLS; ",
+                               "write \"tls:\" before its HOST:PORT"));
+  }
+}
+
+// For messages about these files when they are read.
+void note_places(PoolSettings& pool, const ConfigSection& section) {
+  NamedFile* const files[] = {&pool.tls_certificate, &pool.tls_key, &pool.tls_client_ca};
+  for (std::size_t i = 0; i < kTlsFiles.size(); ++i) {
+    if (const GivenOption* given = find_given(section, kTlsFiles[i]))
+      files[i]->where = given->where;
+  }
+}
+
 // The options of which a pool has one at most.
 constexpr std::pair<std::string_view, std::string_view> kExclusive{"python", "venv"};
 
@@ -78,6 +122,7 @@ void check_pool(const ConfigSection& pool) {
                   "fastcgi = unix:/run/pycgid/",
                   pool.name, ".sock"));
   }
+  check_tls(pool);
 }
 
 void check_names(const std::vector<ConfigSection>& pools) {
@@ -94,7 +139,7 @@ void check_addresses(const std::vector<ConfigSection>& pools) {
   std::map<std::string, std::pair<const ConfigSection*, const GivenOption*>> seen;
   for (const ConfigSection& pool : pools) {
     for (const GivenOption& option : pool.options) {
-      if (option.row->name != "fastcgi" && option.row->name != "scgi") continue;
+      if (!is_address(option)) continue;
       Address address;
       parse_address(option.value, Protocol::fastcgi, address);
       // Of descriptors without a name each pool has its own.
@@ -108,12 +153,6 @@ void check_addresses(const std::vector<ConfigSection>& pools) {
                                   "; each socket needs an address of its own"));
     }
   }
-}
-
-const GivenOption* find_given(const ConfigSection& section, std::string_view option) {
-  const auto found = std::ranges::find_if(
-      section.options, [option](const GivenOption& given) { return given.row->name == option; });
-  return found == section.options.end() ? nullptr : &*found;
 }
 
 // A daemon has no standard error that its logs could go to.
@@ -198,6 +237,7 @@ Settings make_settings(const Configuration& configuration) {
     settings.pools.emplace_back().name = section.name;
     apply_all(settings, section);
     check_pool(section);
+    note_places(settings.pools.back(), section);
   }
   check_addresses(configuration.pools);
   check_daemonize(configuration, settings);

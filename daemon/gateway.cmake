@@ -9,6 +9,7 @@ target_sources(daemon_core PRIVATE
   gateway/body_store.cpp
   gateway/cgi_request.cpp
   gateway/connection.cpp
+  gateway/connection_tls.cpp
   gateway/debug_params.cpp
   gateway/descriptor_reserve.cpp
   gateway/dispatcher.cpp
@@ -18,7 +19,9 @@ target_sources(daemon_core PRIVATE
   gateway/fcgi_connection.cpp
   gateway/gateway.cpp
   gateway/load_watch.cpp
+  gateway/make_connection.cpp
   gateway/output_queue.cpp
+  gateway/output_queue_tls.cpp
   gateway/overload_notices.cpp
   gateway/own_pages.cpp
   gateway/peer_filter.cpp
@@ -34,6 +37,9 @@ target_sources(daemon_core PRIVATE
   gateway/status_text.cpp
   gateway/thread_waker.cpp
   gateway/timer_wheel.cpp
+  gateway/tls_complaint.cpp
+  gateway/tls_door.cpp
+  gateway/tls_stream.cpp
   gateway/warmup.cpp
   gateway/worker.cpp
   gateway/worker_end.cpp

@@ -45,6 +45,8 @@ enum class MessageType : std::uint32_t {
   remove_pool,     // pool: its listeners close likewise, its connections when they are idle
   pool_ended,      // pool that was removed: its workers are gone, what still waits is refused
   ping,            // answer with `pong`
+  tls,             // pool; text: path of its certificate; fds: memory with the PEM of certificate,
+                   // key and client authorities, for the TLS connections that begin from now on
   // gateway to master
   gateway_ready,    // the listeners are watched, messages are read
   worker_violated,  // worker; text: why. Kill it

@@ -37,6 +37,7 @@ target_sources(daemon_core PRIVATE
   master/pool_set.cpp
   master/pool_supervisor.cpp
   master/pool_templates.cpp
+  master/pool_tls.cpp
   master/privileges.cpp
   master/process_limits.cpp
   master/process_memory.cpp

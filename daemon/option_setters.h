@@ -80,6 +80,13 @@ std::string set_text(Settings& settings, std::string_view value, const OptionRow
 }
 
 template <auto Member>
+std::string set_file(Settings& settings, std::string_view value, const OptionRow&) {
+  if (value.empty()) return "must not be empty";
+  field<Member>(settings).path = value;
+  return {};
+}
+
+template <auto Member>
 std::string append_text(Settings& settings, std::string_view value, const OptionRow&) {
   if (value.empty()) return "must not be empty";
   field<Member>(settings).emplace_back(value);

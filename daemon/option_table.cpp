@@ -173,8 +173,8 @@ constexpr OptionScope kAnywhere = OptionScope::anywhere;
 // clang-format off
 constexpr OptionRow kRows[] = {
   {"fastcgi", "ADDR", "", Sec::sockets,
-   "listen for FastCGI on unix:/path, unix:@name, HOST:PORT, [V6]:PORT, *:PORT, fd:N or "
-   "systemd:NAME",
+   "listen for FastCGI on unix:/path, unix:@name, fd:N, systemd:NAME, HOST:PORT, [V6]:PORT or "
+   "*:PORT, the last three with tls: before them or not",
    add_address<Protocol::fastcgi>, {}, kRepeatable},
   {"scgi", "ADDR", "", Sec::sockets, "listen for SCGI, likewise",
    add_address<Protocol::scgi>, {}, kRepeatable},
@@ -189,9 +189,13 @@ constexpr OptionRow kRows[] = {
    set_number<&S::backlog>, {1, 65'535}, kOnce, kGlobal},
   {"allow-peer", "NETWORK", "", Sec::sockets, "TCP peers that may connect; default: all",
    add_peer, {}, kRepeatable, kGlobal},
-  {"tls-certificate", "FILE", "", Sec::sockets},
-  {"tls-key", "FILE", "", Sec::sockets},
-  {"tls-client-ca", "FILE", "", Sec::sockets},
+  {"tls-certificate", "FILE", "", Sec::sockets,
+   "certificate for addresses with tls: before HOST:PORT, PEM, with its chain",
+   set_file<&P::tls_certificate>},
+  {"tls-key", "FILE", "", Sec::sockets, "its private key, PEM", set_file<&P::tls_key>},
+  {"tls-client-ca", "FILE", "", Sec::sockets,
+   "let only those in by TLS whose certificate one of these authorities has signed, PEM",
+   set_file<&P::tls_client_ca>},
 
   {"app", "APP", "", Sec::application, "the application, same as the argument APP",
    set_text<&P::app>},

@@ -27,10 +27,20 @@ struct Address {
   std::uint16_t port = 0;  // tcp
   int fd = -1;             // inherited_fd; systemd, once it was found
   std::string missing;     // systemd: why no descriptor was found
+  bool tls = false;        // tcp
   std::string text;        // as the administrator wrote it, for messages
   OptionPlaces places{};   // of the option that named it
 
   bool operator==(const Address&) const = default;
+};
+
+// A file that the configuration names, and where it does so ("pycgid.conf:12"; empty: on the
+// command line). The place makes no difference to what is in force.
+struct NamedFile {
+  std::string path;
+  std::string where;
+
+  bool operator==(const NamedFile& other) const { return path == other.path; }
 };
 
 enum class LogLevel { error, warning, notice, info, debug };
@@ -46,6 +56,9 @@ struct PoolSettings {
   unsigned socket_mode = 0660;
   std::string socket_user;
   std::string socket_group;
+  NamedFile tls_certificate;
+  NamedFile tls_key;
+  NamedFile tls_client_ca;
 
   std::string chdir;
   std::vector<std::string> pythonpath;

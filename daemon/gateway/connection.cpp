@@ -20,12 +20,12 @@ constexpr Milliseconds kFirstRequestWhenFinishing{1'000};
 
 }  // namespace
 
-Connection::Connection(const ExchangeContext& context, ConnectionOwner& owner,
-                       pyhost::UniqueFd socket, std::string peer)
+Connection::Connection(const ExchangeContext& context, ConnectionOwner& owner, Peer peer)
     : context_(context),
       owner_(owner),
-      socket_(std::move(socket)),
-      peer_(std::move(peer)),
+      socket_(std::move(peer.socket)),
+      peer_(std::move(peer.name)),
+      tls_(std::move(peer.tls)),
       last_read_(context.loop.now()),
       last_sent_(context.loop.now()) {
   ++context_.dispatcher.stats().open_connections;
@@ -44,11 +44,13 @@ void Connection::start() {
 
 void Connection::on_events(std::uint32_t events) {
   if (dead_) return;
-  if ((events & EPOLLERR) != 0) return fail("");
+  if ((events & EPOLLERR) != 0) return on_broken();
   if ((events & EPOLLIN) != 0 && !eof_) read();
   if (dead_) return;
   if ((events & EPOLLHUP) != 0) return on_eof(true);
-  if ((events & EPOLLOUT) != 0) flush();
+  if ((events & EPOLLOUT) == 0) return;
+  if (tls_ && tls_->read_blocked()) decrypt();
+  flush();
 }
 
 void Connection::read() {
@@ -58,12 +60,16 @@ void Connection::read() {
     if (count == 0) return on_eof(false);
     if (count < 0) {
       if (errno == EINTR) continue;
-      if (errno != EAGAIN && errno != EWOULDBLOCK) fail("");
+      if (errno != EAGAIN && errno != EWOULDBLOCK) on_lost();
       return;
     }
     last_read_ = loop().now();
     const auto size = static_cast<std::size_t>(count);
-    if (!lingering_) on_bytes({buffer.data(), size});
+    if (tls_) {
+      on_ciphertext({buffer.data(), size});
+    } else if (!lingering_) {
+      on_bytes({buffer.data(), size});
+    }
     if (size < buffer.size()) break;
   }
   update_deadline();
@@ -72,7 +78,7 @@ void Connection::read() {
 void Connection::on_eof(bool whole_connection) {
   if (eof_ && !whole_connection) return;
   eof_ = true;
-  if (lingering_ || whole_connection || !survives_eof()) return fail("");
+  if (lingering_ || whole_connection || !survives_eof()) return on_lost();
   update_events();
 }
 
@@ -87,7 +93,7 @@ void Connection::flush() {
   flush_asked_ = false;
   if (dead_) return;
   const std::uint64_t before = output_.total_sent();
-  const auto result = output_.flush(socket_.get());
+  const auto result = tls_ ? output_.flush(*tls_) : output_.flush(socket_.get());
   if (output_.total_sent() != before) last_sent_ = loop().now();
   if (!unsent_records_.empty()) {
     unsent_records_.sent(output_.total_sent(), loop().now(), *context_.access_log);
@@ -113,9 +119,7 @@ void Connection::on_sent_all() {
   }
   if (dead_ || blocked_ || output_.pending() > 0) return;
   update_events();
-  if (close_when_sent_ && exchanges_.empty()) {
-    return input_used_up_ || eof_ ? close() : drain_and_close();
-  }
+  if (close_when_sent_ && exchanges_.empty()) return end_when_told();
   close_if_idle();
 }
 
@@ -127,9 +131,25 @@ void Connection::close_when_sent(bool input_used_up) {
   output_added();
 }
 
+// Everything is sent, but the end of TLS needs room in the socket as well.
+void Connection::end_when_told() {
+  if (!tls_ || cut_ || tls_->say_end()) {
+    return input_used_up_ || eof_ ? close() : drain_and_close();
+  }
+  blocked_ = true;
+  watch();
+  update_events();
+  update_deadline();
+}
+
+void Connection::cut_when_sent(bool input_used_up) {
+  cut_ = true;
+  close_when_sent(input_used_up);
+}
+
 void Connection::reset_when_sent() {
   reset_ = true;
-  close_when_sent(true);
+  cut_when_sent(true);
 }
 
 // A close with unread input resets the connection, and the answer might be lost with it (S8).
@@ -155,11 +175,14 @@ void Connection::close_if_idle() {
 
 void Connection::fail(std::string_view why) {
   if (dead_) return;
-  if (!why.empty()) {
-    log_line(LogLevel::warning, context_.pool.name,
-             "connection from " + peer_ + " closed: " + std::string(why));
-  }
+  complain(why);
   close();
+}
+
+void Connection::complain(std::string_view why) const {
+  if (why.empty()) return;
+  log_line(LogLevel::warning, context_.pool.name,
+           "connection from " + peer_ + " closed: " + std::string(why));
 }
 
 void Connection::close() {
@@ -202,16 +225,22 @@ void Connection::remove_exchange(Exchange& exchange) {
 void Connection::watch() {
   if (dead_ || watched_) return;
   if (UnwatchedHook::is_linked()) UnwatchedHook::unlink();
-  events_ = eof_ ? 0U : static_cast<std::uint32_t>(EPOLLIN);
-  if (blocked_) events_ |= EPOLLOUT;
+  events_ = wanted_events();
   watched_ = loop().poller().add(socket_.get(), events_, *this);
   if (!watched_) fail("the kernel watches no more sockets (fs.epoll.max_user_watches)");
 }
 
-void Connection::update_events() {
-  if (!watched_ || dead_) return;
+std::uint32_t Connection::wanted_events() const {
   std::uint32_t wanted = eof_ ? 0U : static_cast<std::uint32_t>(EPOLLIN);
   if (blocked_) wanted |= EPOLLOUT;
+  // Nothing is read before that has gone on.
+  if (tls_ && tls_->read_blocked() && !lingering_) wanted = EPOLLOUT;
+  return wanted;
+}
+
+void Connection::update_events() {
+  if (!watched_ || dead_) return;
+  const std::uint32_t wanted = wanted_events();
   if (wanted == events_) return;
   events_ = wanted;
   loop().poller().modify(socket_.get(), events_, *this);
@@ -237,7 +266,8 @@ Clock::time_point Connection::next_deadline() const {
   if (blocked_) next = last_sent_ + context_.pool.send_timeout;
   for (const auto& exchange : exchanges_) next = std::min(next, exchange_deadline(*exchange));
   if (!exchanges_.empty() || blocked_) return next;
-  const auto idle = std::max(last_read_, last_sent_);
+  // A handshake has its time as a whole, from accepting on.
+  const auto idle = is_shaking_hands() ? last_sent_ : std::max(last_read_, last_sent_);
   if (had_request_) return idle + context_.pool.keep_timeout;
   const auto patience = context_.pool.params_timeout;
   return idle + (finishing() ? std::min(patience, kFirstRequestWhenFinishing) : patience);
@@ -264,7 +294,8 @@ void Connection::on_timer() {
   if (!check_exchange_deadlines()) return update_deadline();
   if (exchanges_.empty()) {
     if (had_request_) return close_when_sent(true);
-    fail("it sent no request within option \"params-timeout\"");
+    fail(is_shaking_hands() ? "its TLS handshake was not over within option \"params-timeout\""
+                            : "it sent no request within option \"params-timeout\"");
   }
 }
 

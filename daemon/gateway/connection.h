@@ -7,6 +7,7 @@
 #include "daemon/gateway/event_loop.h"
 #include "daemon/gateway/exchange.h"
 #include "daemon/gateway/output_queue.h"
+#include "daemon/gateway/tls_stream.h"
 #include "pyhost/unique_fd.h"
 
 #include <boost/intrusive/list.hpp>
@@ -19,6 +20,13 @@
 namespace pycgid {
 
 class Connection;
+
+// What was accepted.
+struct Peer {
+  pyhost::UniqueFd socket;
+  std::string name;
+  std::unique_ptr<TlsStream> tls{};  // null: plain
+};
 
 // The gateway, as connections see it.
 class ConnectionOwner {
@@ -50,8 +58,7 @@ class Connection : public Watched,
                    public UnwatchedHook,
                    public ConnectionHook {
  public:
-  Connection(const ExchangeContext& context, ConnectionOwner& owner, pyhost::UniqueFd socket,
-             std::string peer);
+  Connection(const ExchangeContext& context, ConnectionOwner& owner, Peer peer);
   ~Connection() override;
 
   // Reads what is there already.
@@ -90,6 +97,8 @@ class Connection : public Watched,
   // expected from the front, so that a plain close cannot reset; otherwise what still comes is read
   // and dropped until the front closes.
   void close_when_sent(bool input_used_up);
+  // The same, but TLS is not told that it was the end.
+  void cut_when_sent(bool input_used_up);
   // The same, but by a reset where the socket knows one (TCP).
   void reset_when_sent();
   // The connection can't be used any more: its requests are aborted. `why` is logged when not
@@ -103,12 +112,21 @@ class Connection : public Watched,
   void on_events(std::uint32_t events) override;
   void on_timer() override;
   void read();
+  void on_ciphertext(std::string_view bytes);
+  void decrypt();
+  void on_tls_failed();
+  bool is_shaking_hands() const { return tls_ && !tls_->established(); }
+  void complain(std::string_view why) const;
+  void end_when_told();
   void note_ended(Exchange& exchange);
+  void on_broken();
+  void on_lost() { fail(tls_ ? tls_->complaint_at_end() : ""); }
   void on_eof(bool whole_connection);
   void on_sent_all();
   bool finishing() const;
   void drain_and_close();
   void close();
+  std::uint32_t wanted_events() const;
   void update_events();
   bool check_exchange_deadlines();
   Clock::time_point next_deadline() const;
@@ -118,6 +136,7 @@ class Connection : public Watched,
   ConnectionOwner& owner_;
   pyhost::UniqueFd socket_;
   std::string peer_;
+  std::unique_ptr<TlsStream> tls_;  // null: plain
   OutputQueue output_;
   std::vector<std::unique_ptr<Exchange>> exchanges_;
   UnsentRecords unsent_records_;
@@ -132,6 +151,7 @@ class Connection : public Watched,
   bool eof_ = false;
   bool close_when_sent_ = false;
   bool input_used_up_ = false;
+  bool cut_ = false;
   bool reset_ = false;
   bool lingering_ = false;
   bool dead_ = false;

@@ -27,10 +27,8 @@ Exchange::Role role_of(fcgi::Role role) {
 
 }  // namespace
 
-FcgiConnection::FcgiConnection(const ExchangeContext& context, ConnectionOwner& owner,
-                               pyhost::UniqueFd socket, std::string peer)
-    : Connection(context, owner, std::move(socket), std::move(peer)),
-      decoder_(limits_of(context.pool)) {}
+FcgiConnection::FcgiConnection(const ExchangeContext& context, ConnectionOwner& owner, Peer peer)
+    : Connection(context, owner, std::move(peer)), decoder_(limits_of(context.pool)) {}
 
 void FcgiConnection::on_bytes(std::string_view bytes) {
   decoder_.set_limits(limits_of(context().pool));
@@ -127,7 +125,8 @@ void FcgiConnection::ended(Exchange& exchange) {
   decoder_.end(exchange.fcgi_id());
   remove_exchange(exchange);
   output_added();
-  if (truncated_ || close_after_last_) close_when_sent(input_used_up_);
+  if (truncated_) return cut_when_sent(input_used_up_);
+  if (close_after_last_) close_when_sent(input_used_up_);
 }
 
 // --- the answer's way out -----------------------------------------------------------------------

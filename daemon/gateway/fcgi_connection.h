@@ -9,8 +9,7 @@ namespace pycgid {
 
 class FcgiConnection final : public Connection {
  public:
-  FcgiConnection(const ExchangeContext& context, ConnectionOwner& owner, pyhost::UniqueFd socket,
-                 std::string peer);
+  FcgiConnection(const ExchangeContext& context, ConnectionOwner& owner, Peer peer);
 
  private:
   void on_bytes(std::string_view bytes) override;

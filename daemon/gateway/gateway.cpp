@@ -1,13 +1,13 @@
 #include "daemon/gateway/gateway.h"
 
+#include "daemon/address.h"
 #include "daemon/gateway/acceptor.h"
 #include "daemon/gateway/connection.h"
 #include "daemon/gateway/descriptor_reserve.h"
 #include "daemon/gateway/event_loop.h"
-#include "daemon/gateway/fcgi_connection.h"
+#include "daemon/gateway/make_connection.h"
 #include "daemon/gateway/peer_filter.h"
 #include "daemon/gateway/pools.h"
-#include "daemon/gateway/scgi_connection.h"
 #include "daemon/handover.h"
 #include "daemon/log.h"
 
@@ -188,7 +188,8 @@ void Gateway::add_listener(Message& message) {
   listen({.fd = std::move(message.fds.front()),
           .protocol = protocol,
           .pool = message.pool,
-          .text = std::move(text)});
+          .text = text,
+          .tls = is_tls_address(text)});
   if (!paused_) resume_accepting();
 }
 
@@ -264,15 +265,11 @@ bool Gateway::is_open(const Acceptor& acceptor) const {
 void Gateway::accepted(const ListeningSocket& listener, pyhost::UniqueFd socket, std::string peer) {
   const Pool* pool = pools_.find(listener.pool);
   if (pool == nullptr) return;
-  const ExchangeContext& context = pool->context;
-  ++context.dispatcher.stats().connections;
+  ++pool->context.dispatcher.stats().connections;
   const bool is_last = reserve_.is_reached_by(socket.get());
-  Connection* connection = nullptr;
-  if (listener.protocol == Protocol::fastcgi) {
-    connection = new FcgiConnection(context, *this, std::move(socket), std::move(peer));
-  } else {
-    connection = new ScgiConnection(context, *this, std::move(socket), std::move(peer));
-  }
+  Connection* connection =
+      make_connection(listener, *pool, *this, {std::move(socket), std::move(peer)}).release();
+  if (connection == nullptr) return;
   connections_.push_back(*connection);
   unwatched_.push_back(*connection);
   connection->start();

@@ -15,7 +15,8 @@ struct ListeningSocket {
   pyhost::UniqueFd fd;  // bound, listening, non-blocking, CLOEXEC
   Protocol protocol = Protocol::fastcgi;
   std::uint32_t pool = 0;  // its id
-  std::string text;        // for messages
+  std::string text;        // the address as it was written
+  bool tls = false;
 };
 
 struct ServedPool {

@@ -7,9 +7,13 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
 namespace pycgid {
+
+class TlsStream;
 
 class OutputQueue {
  public:
@@ -30,6 +34,8 @@ class OutputQueue {
   std::uint64_t total_sent() const { return total_sent_; }
 
   Flushed flush(int socket);
+  // The same through TLS; `total_sent` counts plaintext whose record the socket has taken whole.
+  Flushed flush(TlsStream& tls);
 
  private:
   struct FilePiece {
@@ -41,6 +47,8 @@ class OutputQueue {
 
   Flushed send_bytes(int socket, std::size_t end);
   Flushed send_file(int socket);
+  std::string_view next_record(std::span<char> room, bool& short_file) const;
+  void drop_record(std::size_t bytes);
   void drop_sent();
 
   std::string buffer_;

@@ -10,6 +10,7 @@
 #include "daemon/gateway/event_loop.h"
 #include "daemon/gateway/exchange.h"
 #include "daemon/gateway/slow_log.h"
+#include "daemon/gateway/tls_door.h"
 #include "daemon/settings.h"
 #include "pyhost/unique_fd.h"
 
@@ -58,6 +59,7 @@ class Pool {
   Dispatcher dispatcher;
   AccessLog access_log;
   std::shared_ptr<SlowLog> slow_log = std::make_shared<SlowLog>();
+  TlsDoor tls;
   ExchangeContext context;
   std::size_t listeners = 0;
   bool opened = false;  // they are watched

@@ -54,6 +54,9 @@ bool Pools::on_message(Message& message) {
     case MessageType::slow_log:
       open_slow_log(message);
       return true;
+    case MessageType::tls:
+      if (Pool* pool = find(message.pool)) pool->tls.renew(message);
+      return true;
     case MessageType::configure_pool:
       configure(message);
       return true;

@@ -2,9 +2,8 @@
 
 namespace pycgid {
 
-ScgiConnection::ScgiConnection(const ExchangeContext& context, ConnectionOwner& owner,
-                               pyhost::UniqueFd socket, std::string peer)
-    : Connection(context, owner, std::move(socket), std::move(peer)),
+ScgiConnection::ScgiConnection(const ExchangeContext& context, ConnectionOwner& owner, Peer peer)
+    : Connection(context, owner, std::move(peer)),
       decoder_(scgi::Limits{.params = context.pool.max_params}) {}
 
 // S6: the front may close its sending half behind the body.

@@ -8,8 +8,7 @@ namespace pycgid {
 
 class ScgiConnection final : public Connection {
  public:
-  ScgiConnection(const ExchangeContext& context, ConnectionOwner& owner, pyhost::UniqueFd socket,
-                 std::string peer);
+  ScgiConnection(const ExchangeContext& context, ConnectionOwner& owner, Peer peer);
 
  private:
   void on_bytes(std::string_view bytes) override;

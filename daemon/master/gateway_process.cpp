@@ -30,7 +30,7 @@ std::vector<ListeningSocket> listeners_of(const std::vector<ServedSocket>& socke
   std::vector<ListeningSocket> listeners;
   for (const auto& [pool, socket] : sockets) {
     const Address& address = socket->address();
-    listeners.push_back({socket->take_fd(), address.protocol, pool, address.text});
+    listeners.push_back({socket->take_fd(), address.protocol, pool, address.text, address.tls});
   }
   return listeners;
 }

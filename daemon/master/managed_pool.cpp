@@ -2,12 +2,14 @@
 #include "daemon/master/managed_pool.h"
 
 #include "daemon/log.h"
+#include "daemon/master/pool_tls.h"
 #include "daemon/master/worker_spawn.h"
 #include "daemon/text.h"
 
 #include <algorithm>
 #include <fcntl.h>
 #include <iterator>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -24,6 +26,8 @@ void ManagedPool::complete(Plan& plan) const {
   const PoolSettings& settings = plan.config.settings;
   plan.credentials = worker_credentials(settings);
   plan.command = make_worker_command(context_.global, settings, plan.credentials, environ);
+  const bool is_loaded = plan_.tls && has_same_tls(settings, plan_.config.settings);
+  plan.tls = is_loaded ? plan_.tls : load_tls(settings);
 }
 
 void ManagedPool::prepare() {
@@ -35,6 +39,7 @@ void ManagedPool::prepare() {
     Plan plan = plan_;
     complete(plan);
     context_.logs.prepare(settings());
+    tell_tls(plan);
     add_sockets(bind_pool(settings(), sockets_, context_.global.backlog));
     plan_ = std::move(plan);
   } catch (const StartupError& error) {
@@ -143,6 +148,18 @@ void ManagedPool::tell(MessageType type, std::string text, int fd) const {
 
 void ManagedPool::tell_refused() const {
   tell(MessageType::refuse, "the pool does not start");
+}
+
+void ManagedPool::tell_tls(const Plan& plan) const {
+  if (!plan.tls) return;
+  try {
+    Message message = tls_message(id_, *plan.tls);
+    message.text = plan.config.settings.tls_certificate.path;
+    context_.host.tell_gateway(message);
+  } catch (const std::system_error& error) {
+    log_error(concat("pool ", in_quotes(settings().name),
+                     ": cannot hand its certificate to the gateway: ", error.what()));
+  }
 }
 
 void ManagedPool::send_logs() const {

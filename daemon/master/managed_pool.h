@@ -19,6 +19,7 @@
 #include "daemon/master/worker_command.h"
 #include "daemon/settings.h"
 #include "daemon/startup_error.h"
+#include "daemon/tls/tls_pem.h"
 
 #include <cstdint>
 #include <list>
@@ -119,6 +120,8 @@ class ManagedPool {
   void tell_ended() const { tell(MessageType::pool_ended); }
   // Hands the logs to the gateway.
   void send_logs() const;
+  // Hands it what new TLS connections begin with.
+  void send_tls() const { tell_tls(plan_); }
   // Of the plan that is on its way; null when there is none.
   const PoolSettings* next_settings() const { return next_ ? &next_->config.settings : nullptr; }
 
@@ -130,11 +133,14 @@ class ManagedPool {
     PoolConfig config{};
     Credentials credentials{};
     std::optional<WorkerCommand> command{};  // empty: not prepared
+    std::optional<TlsPem> tls{};             // empty: not prepared, or there is no TLS
   };
 
   void complete(Plan& plan) const;
   void add_sockets(std::list<BoundSocket> sockets);
   void tell_refused() const;
+  void tell_tls(const Plan& plan) const;
+  void renew_tls(const PoolSettings& next);
   void tell(MessageType type, std::string text = {}, int fd = -1) const;
 
   void begin_reload(PoolConfig config, TimePoint now);

@@ -78,7 +78,7 @@ void Master::start_gateway(TimePoint now) {
   gateway_ready_ = false;
   gateway_due_.reset();
   const std::string wrong = gateway_.start(pools_.served(), pools_.sockets(), now);
-  if (wrong.empty()) return send_pool_logs();
+  if (wrong.empty()) return tell_gateway_all();
   if (phase_ == Phase::booting) fail_start(ExitStatus::system, wrong);
   const Milliseconds delay = gateway_.on_exited(now);
   gateway_due_ = now + delay;
@@ -283,6 +283,12 @@ void Master::reload() {
   } else {
     reload_wanted_ = true;
   }
+}
+
+// What a gateway has to know before it accepts.
+void Master::tell_gateway_all() {
+  send_pool_logs();
+  for (const auto& pool : pools_) pool->send_tls();
 }
 
 void Master::send_pool_logs() {

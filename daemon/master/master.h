@@ -65,6 +65,7 @@ class Master : private PoolHost {
   void on_start_failure(ManagedPool& pool, TimePoint now);
   void announce(const ManagedPool& pool) const;
   void reload();
+  void tell_gateway_all();
   void send_pool_logs();
   void send_logs();
   void reopen_logs();

@@ -4,6 +4,7 @@
 #include "daemon/handover.h"
 #include "daemon/log.h"
 #include "daemon/master/managed_pool.h"
+#include "daemon/master/pool_tls.h"
 #include "daemon/master/unix_socket.h"
 #include "daemon/text.h"
 
@@ -49,6 +50,7 @@ void ManagedPool::introduce() const {
 }
 
 void ManagedPool::reload(PoolConfig config, TimePoint now) {
+  renew_tls(config.settings);
   if (!workers_.is_serving()) return start_anew(std::move(config), now);
   if (!workers_.has_candidate()) return begin_reload(std::move(config), now);
   const PoolConfig& on_its_way = next_ ? next_->config : plan_.config;
@@ -107,6 +109,7 @@ void ManagedPool::start_anew(PoolConfig config, TimePoint now) {
   said_.clear();
   backoff_ = {};
   plan_.command.reset();
+  if (!has_same_tls(config.settings, settings())) plan_.tls.reset();
   if (change) {
     const PoolSettings before = settings();
     plan_.config = std::move(config);
@@ -121,13 +124,26 @@ void ManagedPool::start_anew(PoolConfig config, TimePoint now) {
 void ManagedPool::on_take_over() {
   if (!next_) return;
   const PoolSettings before = settings();
+  const bool new_tls = next_->tls != plan_.tls;
   plan_ = std::move(*next_);
   next_.reset();
   workers_.set_next(nullptr);
+  if (new_tls) send_tls();
   if (plan_.config.settings == before) return;
   move_listeners();
   apply_socket_rights(before);
   send_logs();
+}
+
+// Files that are still the same ones are no part of the plan: that a certificate is renewed does
+// not wait for new workers, nor do these for a certificate.
+void ManagedPool::renew_tls(const PoolSettings& next) {
+  if (!plan_.tls || !has_same_tls(next, settings())) return;
+  TlsPem pem = reload_tls(next, *plan_.tls);
+  if (pem == *plan_.tls) return;
+  plan_.tls = std::move(pem);
+  if (next_ && has_same_tls(next_->config.settings, settings())) next_->tls = plan_.tls;
+  send_tls();
 }
 
 void ManagedPool::settle(TimePoint now) {

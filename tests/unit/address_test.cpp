@@ -86,8 +86,18 @@ TEST_CASE("address: sockets of the service manager", "[address]") {
   CHECK(refusal("systemdx") != "");
 }
 
-TEST_CASE("address: what is not built yet is refused by name", "[address]") {
-  CHECK(refusal("tls:127.0.0.1:9000") == "TLS is not built yet in this version");
+TEST_CASE("address: TLS stands before a port", "[address]") {
+  for (std::string_view text : {"tls:127.0.0.1:9000", "tls:[::1]:9000", "tls:*:9000"}) {
+    CHECK(parsed(text).kind == Address::Kind::tcp);
+    CHECK(parsed(text).port == 9000);
+    CHECK(parsed(text).tls);
+    CHECK(parsed(text).text == text);
+  }
+  CHECK_FALSE(parsed("127.0.0.1:9000").tls);
+  for (std::string_view text : {"tls:unix:/a", "tls:fd:3", "tls:systemd", "tls:tls:127.0.0.1:1"}) {
+    CHECK(refusal(text) == "\"tls:\" stands before HOST:PORT only");
+  }
+  CHECK(refusal("tls:") != "");
 }
 
 }  // namespace

@@ -106,9 +106,32 @@ TEST_CASE("config file: errors name file, line and remedy", "[config]") {
         "(x.conf:4)");
   CHECK(refusal(kPool + "clear-env\n") ==
         "cannot read \"clear-env\": write NAME = VALUE (x.conf:4)");
-  CHECK(refusal(kPool + "tls-key = /k\n") ==
-        "option \"tls-key\" is not built yet in this version (x.conf:4)");
+  CHECK(refusal(kPool + "interpreters = 2\n") ==
+        "option \"interpreters\" is not built yet in this version (x.conf:4)");
   CHECK(refusal(kPool + "include = *.conf\n").starts_with("option \"include\" is global"));
+}
+
+TEST_CASE("config file: TLS has an address, a certificate and a key, or nothing of that",
+          "[config]") {
+  const std::string tls = "[blog]\napp = x\nfastcgi = tls:127.0.0.1:4000\n";
+  CHECK(refusal(tls + "tls-key = /k\n") ==
+        "address \"tls:127.0.0.1:4000\" needs options \"tls-certificate\" and \"tls-key\"; name "
+        "the file for \"tls-certificate\" (x.conf:3)");
+  CHECK(refusal(tls + "tls-certificate = /c\n").ends_with("for \"tls-key\" (x.conf:3)"));
+  CHECK(refusal(kPool + "tls-client-ca = /c\n") ==
+        "option \"tls-client-ca\" needs an address that speaks TLS; write \"tls:\" before its "
+        "HOST:PORT (x.conf:4)");
+  const PoolSettings pool = settings_of(tls + "tls-certificate = /c\ntls-key = /k\n").pools[0];
+  CHECK(pool.addresses[0].tls);
+  CHECK(pool.tls_certificate.path == "/c");
+  CHECK(pool.tls_key.where == "x.conf:5");
+}
+
+TEST_CASE("config file: where a certificate is named makes no other pool of it", "[config]") {
+  const std::string tls = "[blog]\napp = x\nfastcgi = tls:[::1]:4000\ntls-key = /k\n";
+  const std::string certificate = "tls-certificate = /c\n";
+  CHECK(settings_of(tls + certificate) == settings_of(tls + "\n\n" + certificate));
+  CHECK(settings_of(tls + certificate) != settings_of(tls + "tls-certificate = /d\n"));
 }
 
 TEST_CASE("config file: heads of pools", "[config]") {

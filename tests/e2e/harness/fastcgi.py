@@ -112,8 +112,9 @@ class Connection:
     """A connection to a FastCGI application. Records of requests that nobody asked for yet are
     kept until somebody does."""
 
-    def __init__(self, address, timeout=10, source=None):
-        self.socket = sockets.connect(address, timeout, source)
+    def __init__(self, address, timeout=10, source=None, connected=None):
+        """`connected` is a socket that exists already, for instance one with TLS."""
+        self.socket = connected or sockets.connect(address, timeout, source)
         self._reader = self.socket.makefile("rb", buffering=1 << 16)
         self._kept = collections.defaultdict(list)
 
