@@ -24,14 +24,19 @@ class PathBehaviour:
         raise NotImplementedError
 
     @pytest.fixture(scope="class")
-    def root(self):
-        with Backend("mirror", "--max-body", "4M") as backend:
+    def doors(self):
+        """What the daemons have besides plain sockets: identity and client_ca of Backend."""
+        return {}
+
+    @pytest.fixture(scope="class")
+    def root(self, doors):
+        with Backend("mirror", "--max-body", "4M", **doors) as backend:
             backend.expect(WORKER_LINES)
             yield backend
 
     @pytest.fixture(scope="class")
-    def mounted(self):
-        with Backend("mirror", "--mount", "/app") as backend:
+    def mounted(self, doors):
+        with Backend("mirror", "--mount", "/app", **doors) as backend:
             yield backend
 
     @pytest.fixture(scope="class")

@@ -84,6 +84,7 @@ def _fill(text, places):
 NGINX = """
 daemon off;
 USER
+MAIN
 worker_processes 1;
 pid {directory}/pid;
 error_log {directory}/error.log;
@@ -105,10 +106,11 @@ http {
 """
 
 
-def nginx(locations, upstreams=""):
+def nginx(locations, upstreams="", main=""):
     """`locations` is a dict: prefix to the directives in it."""
     text = "\n".join(f"location {path} {{ {lines} }}" for path, lines in locations.items())
     configuration = NGINX.replace("LOCATIONS", text).replace("UPSTREAMS", upstreams)
+    configuration = configuration.replace("MAIN", main)
     configuration = configuration.replace("USER", "user root;" if os.geteuid() == 0 else "")
     command = ["nginx", "-p", "{directory}", "-c", "{file}", "-e", "{directory}/error.log"]
     return Server("nginx", configuration, command)
@@ -184,15 +186,32 @@ frontend clients
     default_backend root
 backend root
     use-fcgi-app pycgid
-    server one unix@ROOT proto fcgi
+    server one ROOT proto fcgi
 backend mounted
     use-fcgi-app pycgid
-    server one unix@MOUNTED proto fcgi
+    server one MOUNTED proto fcgi
 """
 
 
 def haproxy(root, mounted, options=()):
-    """`root` and `mounted` are paths of FastCGI sockets."""
+    """`root` and `mounted` are addresses, and what HAProxy needs to know of them."""
     text = HAPROXY.replace("OPTIONS", "\n    ".join(options))
     text = text.replace("ROOT", root).replace("MOUNTED", mounted)
     return Server("haproxy", text, ["haproxy", "-db", "-f", "{file}"])
+
+
+HAPROXY_CONTRIB = """
+defaults
+    mode http
+    timeout connect 10s
+    timeout client 30s
+    timeout server 30s
+frontend clients
+    bind 127.0.0.1:{port}
+    default_backend app-elsewhere
+"""
+
+
+def haproxy_of_contrib(text):
+    """The configuration of contrib, with its backend for TLS behind a frontend."""
+    return Server("haproxy", HAPROXY_CONTRIB + text, ["haproxy", "-db", "-f", "{file}"])

@@ -1,7 +1,9 @@
 """nginx with its stock parameter files and nothing else."""
 
+import pytest
 import servers
 from behaviour import FrontBehaviour
+from harness import tls
 
 FASTCGI = "include /etc/nginx/fastcgi_params; fastcgi_pass"
 SCGI = "include /etc/nginx/scgi_params; scgi_pass"
@@ -58,3 +60,48 @@ class TestScgi(FrontBehaviour):
         return servers.nginx(
             {"/": f"{SCGI} unix:{root.scgi};", "/app": f"{SCGI} unix:{mounted.scgi};"}
         )
+
+
+WRAPPER = """
+load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+stream {
+    # Without it an answer is lost that comes while the body is still sent.
+    proxy_half_close on;
+    proxy_ssl on;
+    proxy_ssl_verify on;
+    proxy_ssl_name localhost;
+    proxy_ssl_trusted_certificate AUTHORITY;
+    proxy_ssl_certificate CERTIFICATE;
+    proxy_ssl_certificate_key KEY;
+    server { listen unix:{directory}/root; proxy_pass 127.0.0.1:ROOT; }
+    server { listen unix:{directory}/mounted; proxy_pass 127.0.0.1:MOUNTED; }
+}
+"""
+
+
+class TestFastcgiByTls(FrontBehaviour):
+    """By TLS with certificates for both sides, which nginx can only do with its module stream."""
+
+    protocol, port_name = FASTCGI, "tls_port"
+
+    @pytest.fixture(scope="class")
+    def doors(self, tmp_path_factory):
+        authority = tls.Authority(tmp_path_factory.mktemp("tls"))
+        front, own = authority.issue("front"), authority.issue("localhost")
+        main = WRAPPER.replace("AUTHORITY", authority.path).replace("KEY", front.key)
+        type(self).main = main.replace("CERTIFICATE", front.certificate)
+        return {"identity": own, "client_ca": authority.path}
+
+    @classmethod
+    def serve(cls, root, mounted):
+        main = cls.main.replace("ROOT", str(getattr(root, cls.port_name)))
+        main = main.replace("MOUNTED", str(getattr(mounted, cls.port_name)))
+        locations = {
+            "/": f"{cls.protocol} unix:{{directory}}/root;",
+            "/app": f"{cls.protocol} unix:{{directory}}/mounted;",
+        }
+        return servers.nginx(locations, main=main)
+
+
+class TestScgiByTls(TestFastcgiByTls):
+    protocol, port_name = SCGI, "tls_scgi_port"
