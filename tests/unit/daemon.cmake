@@ -14,3 +14,8 @@ add_test(NAME man_page
           $<TARGET_FILE:pycgid> "${PROJECT_SOURCE_DIR}/man/pycgid.8"
           "${PROJECT_SOURCE_DIR}/man/pycgid.conf.5")
 set_tests_properties(man_page PROPERTIES LABELS docs TIMEOUT 30)
+
+add_test(NAME migrating_page
+  COMMAND /usr/bin/python3 "${PROJECT_SOURCE_DIR}/tests/docs/check_migrating.py"
+          $<TARGET_FILE:pycgid> "${PROJECT_SOURCE_DIR}/contrib/migrating.md")
+set_tests_properties(migrating_page PROPERTIES LABELS docs TIMEOUT 60)
