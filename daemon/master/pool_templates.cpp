@@ -117,8 +117,13 @@ void PoolTemplates::kill(TemplateProcess& process) {
 
 void PoolTemplates::tell(MessageType type, const TemplateProcess& process, std::string text,
                          std::vector<pyhost::UniqueFd> fds) {
-  host_.tell_gateway({type, process.id(), process.pid(), index_, process.generation(),
-                      std::move(text), std::move(fds)});
+  host_.tell_gateway({.type = type,
+                      .worker = process.id(),
+                      .pid = process.pid(),
+                      .pool = index_,
+                      .generation = process.generation(),
+                      .text = std::move(text),
+                      .fds = std::move(fds)});
 }
 
 }  // namespace pycgid

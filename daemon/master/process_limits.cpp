@@ -36,7 +36,7 @@ std::string_view apply_limits(const PoolSettings& pool) {
 std::uint64_t files_of_gateway(const Settings& settings) {
   std::uint64_t files = kOtherFiles + settings.max_connections;
   for (const PoolSettings& pool : settings.pools) {
-    files += pool.addresses.size() + pool.processes * kFilesOfWorker;
+    files += pool.addresses.size() + pool.processes_max * kFilesOfWorker;
   }
   return files;
 }

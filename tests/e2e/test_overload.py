@@ -134,8 +134,10 @@ def start_limited(start):
 
     def run(*options):
         sockets_ = () if "--fastcgi" in options else ("--fastcgi", "unix:{directory}/fastcgi")
-        limit = f"--nofile={FEW_DESCRIPTORS}:{FEW_DESCRIPTORS}"
-        return start("pep3333", *sockets_, *options, command=("/usr/bin/prlimit", limit))
+        command = ["/usr/bin/prlimit", f"--nofile={FEW_DESCRIPTORS}:{FEW_DESCRIPTORS}"]
+        if os.geteuid() == 0:  # who could raise the limit again
+            command += ["/usr/bin/setpriv", "--bounding-set=-sys_resource"]
+        return start("pep3333", *sockets_, *options, command=command)
 
     return run
 

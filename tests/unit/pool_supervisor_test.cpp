@@ -119,7 +119,8 @@ TEST_CASE("supervisor: a worker that dies young again and again is replaced ever
 
 TEST_CASE("supervisor: requests are refused while workers do not get ready", "[master]") {
   Stage stage;
-  stage.settings.processes = 1;
+  stage.settings.processes_min = 1;
+  stage.settings.processes_max = 1;
   stage.pool.boot(stage.now);
   stage.say(1001, "ready\n");
   pid_t pid = 1001;
@@ -138,7 +139,8 @@ TEST_CASE("supervisor: requests are refused while workers do not get ready", "[m
 
 TEST_CASE("supervisor: requests are not refused while workers get ready and die", "[master]") {
   Stage stage;
-  stage.settings.processes = 1;
+  stage.settings.processes_min = 1;
+  stage.settings.processes_max = 1;
   stage.pool.boot(stage.now);
   stage.say(1001, "ready\n");
   for (pid_t pid = 1001; pid < 1009; ++pid) {
