@@ -55,6 +55,8 @@ target_sources(daemon_core PRIVATE
   master/worker_ends.cpp
   master/worker_place.cpp
   master/worker_process.cpp
-  master/worker_spawn.cpp)
+  master/worker_spawn.cpp
+  tls/tls_context.cpp
+  tls/tls_pem.cpp)
 # Where pyhost is, seen from the prefix: an installation may be moved as a whole.
 target_compile_definitions(daemon_core PRIVATE PYCGID_LIBEXEC_SUBDIR="${PYCGID_LIBEXEC_DIR}")
