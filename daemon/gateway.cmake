@@ -33,8 +33,8 @@ target_sources(daemon_core PRIVATE
   gateway/response_head.cpp
   gateway/scgi_connection.cpp
   gateway/slow_log.cpp
+  gateway/status_answer.cpp
   gateway/status_report.cpp
-  gateway/status_text.cpp
   gateway/thread_waker.cpp
   gateway/timer_wheel.cpp
   gateway/tls_complaint.cpp

@@ -47,6 +47,8 @@ enum class MessageType : std::uint32_t {
   ping,            // answer with `pong`
   tls,             // pool; text: path of its certificate; fds: memory with the PEM of certificate,
                    // key and client authorities, for the TLS connections that begin from now on
+  pool_state,      // pool; text: as daemon/status/pool_state.h encodes it
+  question,        // worker: the question's number; text: as daemon/status/question.h has it
   // gateway to master
   gateway_ready,    // the listeners are watched, messages are read
   worker_violated,  // worker; text: why. Kill it
@@ -59,6 +61,8 @@ enum class MessageType : std::uint32_t {
   load_report,      // pool, which has more workers than it must; count: the most requests that it
                     // had at once since the last report
   worker_released,  // worker: it had no request, and gets no more
+  answer,           // worker: the question's number; fds: the text, a sealed memfd; without one,
+                    // text: why there is none
   drained           // everything that was accepted is finished; the gateway ends after its workers
 };
 

@@ -31,6 +31,7 @@ target_sources(daemon_core PRIVATE
   master/pid_file.cpp
   master/pool_forking.cpp
   master/pool_growth.cpp
+  master/pool_outcomes.cpp
   master/pool_recycling.cpp
   master/pool_reload.cpp
   master/pool_scaling.cpp

@@ -23,6 +23,7 @@ namespace pycgid {
 class AccessLog;
 class Dispatcher;
 class Exchange;
+struct PoolRecord;
 class Worker;
 
 // The connection, as the owner of exchanges. Both calls destroy the exchange.
@@ -43,6 +44,7 @@ class ExchangeOwner {
 struct ExchangeContext {
   EventLoop& loop;
   Dispatcher& dispatcher;
+  const PoolRecord& record;
   const PoolSettings& pool;
   const Settings& settings;
   AccessLog* access_log = nullptr;  // null: none, whatever the options say

@@ -8,6 +8,7 @@
 #include "daemon/gateway/make_connection.h"
 #include "daemon/gateway/peer_filter.h"
 #include "daemon/gateway/pools.h"
+#include "daemon/gateway/status_answer.h"
 #include "daemon/handover.h"
 #include "daemon/log.h"
 
@@ -159,6 +160,9 @@ void Gateway::on_message(Message& message) {
     case MessageType::log_reopened:
       if (!message.fds.empty()) open_error_log(std::move(message.fds.front()));
       return;
+    case MessageType::question:
+      link_.send(answer_to(message, pools_));
+      return;
     default:
       log_error("the master sent a message of an unknown type");
   }
@@ -248,7 +252,7 @@ void Gateway::take_over(const Message& message) {
 void Gateway::refuse(const Message& message) {
   Pool* pool = pools_.find(message.pool);
   if (pool == nullptr) return;
-  pool->dispatcher.refuse_all(message.text);
+  pool->refuse(message.text);
   open_listeners(*pool);
 }
 

@@ -1,7 +1,7 @@
 #include "daemon/gateway/own_pages.h"
 
 #include "daemon/gateway/status_report.h"
-#include "daemon/gateway/status_text.h"
+#include "daemon/status/forms.h"
 #include "daemon/text.h"
 
 #include <algorithm>

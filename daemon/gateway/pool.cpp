@@ -14,6 +14,16 @@ void Pool::adopt_next() {
 void Pool::take_over(std::uint32_t generation) {
   if (next_ && generation >= next_->generation) adopt_next();
   dispatcher.take_over(generation);
+  record.failure.clear();
+}
+
+void Pool::refuse(std::string why) {
+  record.failure = why;
+  dispatcher.refuse_all(std::move(why));
+}
+
+void Pool::note_state(std::string_view text) {
+  if (std::optional<PoolState> state = decode_pool_state(text)) record.state = std::move(*state);
 }
 
 }  // namespace pycgid

@@ -9,6 +9,7 @@
 #include "daemon/gateway/dispatcher.h"
 #include "daemon/gateway/event_loop.h"
 #include "daemon/gateway/exchange.h"
+#include "daemon/gateway/pool_record.h"
 #include "daemon/gateway/slow_log.h"
 #include "daemon/gateway/tls_door.h"
 #include "daemon/settings.h"
@@ -18,6 +19,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace pycgid {
@@ -37,7 +40,7 @@ class Pool {
       : settings_(std::move(settings)),
         dispatcher(loop, settings_, std::move(tell_master)),
         access_log(settings_),
-        context{loop, dispatcher, settings_, global, &access_log} {}
+        context{loop, dispatcher, record, settings_, global, &access_log} {}
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
@@ -50,6 +53,10 @@ class Pool {
   void adopt_next();
   // Requests go to this generation, or to a later one.
   void take_over(std::uint32_t generation);
+  // The pool does not start, and why.
+  void refuse(std::string why);
+  // What the master has told of it, in a message of type pool_state.
+  void note_state(std::string_view text);
 
  private:
   PoolSettings settings_;
@@ -60,6 +67,7 @@ class Pool {
   AccessLog access_log;
   std::shared_ptr<SlowLog> slow_log = std::make_shared<SlowLog>();
   TlsDoor tls;
+  PoolRecord record;
   ExchangeContext context;
   std::size_t listeners = 0;
   bool opened = false;  // they are watched

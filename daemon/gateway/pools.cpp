@@ -57,6 +57,9 @@ bool Pools::on_message(Message& message) {
     case MessageType::tls:
       if (Pool* pool = find(message.pool)) pool->tls.renew(message);
       return true;
+    case MessageType::pool_state:
+      if (Pool* pool = find(message.pool)) pool->note_state(message.text);
+      return true;
     case MessageType::configure_pool:
       configure(message);
       return true;
@@ -88,13 +91,14 @@ void Pools::add_output(Message& message) {
       std::make_shared<WorkerOutput>(info.name, std::move(message.fds.front()), pool->slow_log);
   loop_.on_readable(output->fd(), [output] { return output->read(); });
   outputs_.insert_or_assign(message.worker, std::move(output));
-  starting_.insert_or_assign(message.worker, std::move(info));
+  pool->record.processes[message.worker].info = std::move(info);
 }
 
 void Pools::add_worker(Message& message) {
-  const auto info = starting_.find(message.worker);
-  Pool* pool = info == starting_.end() ? nullptr : find(info->second.pool);
-  if (pool == nullptr || message.fds.size() != 3) {
+  Pool* pool = find(message.pool);
+  if (pool == nullptr) return;
+  const auto process = pool->record.processes.find(message.worker);
+  if (process == pool->record.processes.end() || message.fds.size() != 3) {
     return accuse(message.worker, "the gateway has no descriptor left for it");
   }
   pyhost::ChannelFds fds{.memory = std::move(message.fds[0]),
@@ -103,10 +107,11 @@ void Pools::add_worker(Message& message) {
   std::error_code error;
   auto channel = pyhost::GatewayEnd::open(std::move(fds), error);
   if (!channel) return accuse(message.worker, "its channel can't be opened: " + error.message());
-  const PoolSettings& settings = pool->settings_of(info->second.generation);
-  pool->dispatcher.add_worker(std::move(info->second), std::move(channel), settings);
+  const WorkerInfo& info = process->second.info;
+  const PoolSettings& settings = pool->settings_of(info.generation);
+  pool->dispatcher.add_worker(info, std::move(channel), settings);
+  process->second.loaded = true;
   if (!settings.warmup.empty()) pool->dispatcher.warm_up(pool->context);
-  starting_.erase(info);
 }
 
 void Pools::accuse(std::uint32_t worker, std::string why) const {
@@ -119,9 +124,9 @@ void Pools::worker_exited(const Message& message) {
     output->second->read_rest();
     outputs_.erase(output);
   }
-  starting_.erase(message.worker);
   Pool* pool = find(message.pool);
   log_end(message, pool == nullptr ? Losses() : pool->dispatcher.worker_exited(message.worker));
+  if (pool != nullptr) pool->record.processes.erase(message.worker);
 }
 
 void Pools::retire(std::uint32_t worker) {

@@ -28,6 +28,7 @@ class Pools {
   // False: the master's message is about something else than one pool's workers, logs
   // and settings.
   bool on_message(Message& message);
+  const std::map<std::uint32_t, std::unique_ptr<Pool>>& all() const { return pools_; }
   // Workers end when they are idle.
   void retire_all();
   // Frees those that were removed, and have neither listeners, connections nor workers left.
@@ -58,7 +59,6 @@ class Pools {
   const Settings& global_;
   Dispatcher::TellMaster tell_master_;
   std::map<std::uint32_t, std::unique_ptr<Pool>> pools_;
-  std::map<std::uint32_t, WorkerInfo> starting_;  // by worker: started and not yet ready
   std::map<std::uint32_t, std::shared_ptr<WorkerOutput>> outputs_;  // of workers that live
 };
 

@@ -1,15 +1,11 @@
 #include "daemon/gateway/status_report.h"
 
 #include "daemon/gateway/dispatcher.h"
+#include "daemon/gateway/pool_record.h"
 #include "daemon/gateway/worker.h"
-#include "daemon/text.h"
 
-#include <algorithm>
 #include <array>
-#include <fstream>
-#include <sstream>
 #include <string>
-#include <unistd.h>
 
 namespace pycgid {
 namespace {
@@ -18,35 +14,6 @@ using Kind = Figure::Kind;
 
 Milliseconds milliseconds(Clock::duration duration) {
   return std::chrono::duration_cast<Milliseconds>(duration);
-}
-
-std::string proc_file(pid_t pid, std::string_view name) {
-  return concat("/proc/", pid, "/", name);
-}
-
-// Empty where /proc doesn't show other users' processes.
-std::optional<std::uint64_t> resident_memory(pid_t pid) {
-  std::ifstream file(proc_file(pid, "statm"));
-  std::uint64_t size = 0;
-  std::uint64_t resident = 0;
-  if (!(file >> size >> resident)) return std::nullopt;
-  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
-std::optional<Milliseconds> cpu_time(pid_t pid) {
-  // proc(5): utime and stime are the fields 14 and 15; the name, field 2, may hold anything but
-  // ends with the last parenthesis.
-  constexpr int kBetween = 11;
-  std::ifstream file(proc_file(pid, "stat"));
-  std::string line;
-  if (!std::getline(file, line)) return std::nullopt;
-  std::istringstream fields(line.substr(std::min(line.rfind(')') + 1, line.size())));
-  std::string skipped;
-  for (int i = 0; i < kBetween; ++i) fields >> skipped;
-  std::int64_t user = 0;
-  std::int64_t system = 0;
-  if (!(fields >> user >> system)) return std::nullopt;
-  return Milliseconds((user + system) * 1000 / ::sysconf(_SC_CLK_TCK));
 }
 
 RequestReport report_of(const Worker& worker, const Exchange& exchange, Clock::time_point now) {
@@ -59,20 +26,38 @@ RequestReport report_of(const Worker& worker, const Exchange& exchange, Clock::t
   return report;
 }
 
-WorkerReport report_of(const Worker& worker, Clock::time_point now) {
-  const WorkerInfo& info = worker.info();
+// Null when it has no channel yet, or is lost.
+const Worker* find_worker(const Dispatcher& dispatcher, std::uint32_t id) {
+  for (const auto& worker : dispatcher.workers()) {
+    if (worker->info().id == id && !worker->lost()) return worker.get();
+  }
+  return nullptr;
+}
+
+std::string_view state_of(const Worker& worker, std::uint32_t serving) {
+  if (worker.retired()) return "draining";
+  if (!worker.is_open()) return "warming";
+  if (worker.info().generation != serving) return "ready";
+  return worker.active() > 0 ? "busy" : "idle";
+}
+
+WorkerReport report_of(const PoolRecord::Process& process, const Dispatcher& dispatcher,
+                       Clock::time_point now) {
+  const WorkerInfo& info = process.info;
   WorkerReport report;
   report.name = info.name.substr(0, info.name.rfind('['));
   report.pid = info.pid;
-  report.state = worker.active() > 0 ? "busy" : "idle";
-  if (worker.retired()) report.state = "draining";
+  report.state = process.loaded ? "ending" : "starting";
   report.generation = info.generation;
   report.age = milliseconds(now - info.started);
-  report.requests = worker.requests();
   report.memory = resident_memory(info.pid);
   report.cpu = cpu_time(info.pid);
-  for (const Exchange* exchange : worker.exchanges()) {
-    report.current.push_back(report_of(worker, *exchange, now));
+  const Worker* worker = find_worker(dispatcher, info.id);
+  if (worker == nullptr) return report;
+  report.state = state_of(*worker, dispatcher.generation());
+  report.requests = worker->requests();
+  for (const Exchange* exchange : worker->exchanges()) {
+    report.current.push_back(report_of(*worker, *exchange, now));
   }
   return report;
 }
@@ -134,14 +119,16 @@ PoolReport report_of(const ExchangeContext& context) {
   const PoolStats& stats = context.dispatcher.stats();
   PoolReport report{.name = context.pool.name,
                     .start = stats.start,
+                    .state = context.record.state,
+                    .failure = context.record.failure,
                     .figures = figures_of(context),
                     .failures = failures_of(stats),
                     .timeouts = timeouts_of(stats),
                     .queue_time = stats.queue_time,
                     .duration = stats.duration,
                     .workers = {}};
-  for (const auto& worker : context.dispatcher.workers()) {
-    report.workers.push_back(report_of(*worker, context.loop.now()));
+  for (const auto& [id, process] : context.record.processes) {
+    report.workers.push_back(report_of(process, context.dispatcher, context.loop.now()));
   }
   return report;
 }

@@ -19,7 +19,7 @@ class WarmUp final : private ExchangeOwner, private ReplyTarget {
   // What the context refers to and `worker` outlive the warm-up. The options are the worker's own,
   // which may not be in force yet.
   WarmUp(const ExchangeContext& context, Worker& worker)
-      : context_{context.loop, context.dispatcher, worker.pool(), context.settings},
+      : context_{context.loop, context.dispatcher, context.record, worker.pool(), context.settings},
         worker_(worker) {}
 
   Worker& worker() const { return worker_; }

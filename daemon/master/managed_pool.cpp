@@ -147,7 +147,7 @@ void ManagedPool::tell(MessageType type, std::string text, int fd) const {
 }
 
 void ManagedPool::tell_refused() const {
-  tell(MessageType::refuse, "the pool does not start");
+  tell(MessageType::refuse, concat("the pool does not start: ", failure_->text));
 }
 
 void ManagedPool::tell_tls(const Plan& plan) const {

@@ -42,6 +42,8 @@ void PoolSupervisor::relieve(std::uint32_t number, TimePoint now) {
     tell(MessageType::retire, worker, {});
     retire(worker, now);
     log_line(LogLevel::info, worker.object(), worker.why_worn());
+    ++noted_.recycled;
+    tell_state();
   }
 }
 

@@ -69,7 +69,7 @@ void ManagedPool::begin_reload(PoolConfig config, TimePoint now) {
     next_ = std::make_unique<Plan>(std::move(plan));
   } catch (const StartupError& error) {
     drop_next();
-    workers_.note_reload_failure(error.text);
+    workers_.note_reload_failure(error.text, now);
     log_error(concat("reload failed: pool ", in_quotes(settings().name), ": ", error.text,
                      "; generation ", workers_.serving(), " goes on",
                      change ? " with the old settings" : ""));

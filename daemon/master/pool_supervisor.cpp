@@ -44,6 +44,7 @@ void PoolSupervisor::reload(TimePoint now) {
 void PoolSupervisor::start_candidate(TimePoint now) {
   const std::uint32_t generation = ++last_generation_;
   candidate_ = generation;
+  tell_state();
   candidate_size_ = PoolScaling::size_of_next(settings_of(generation), staff());
   for (std::uint32_t number = 1; number <= candidate_size_; ++number) {
     const std::string wrong = start_worker(number, generation, now);
@@ -132,7 +133,6 @@ void PoolSupervisor::take_over(TimePoint now) {
   const bool first = serving_ == 0;
   serving_ = std::exchange(candidate_, 0);
   host_.on_take_over(index_);
-  reload_failure_.clear();
   replacements_.clear();
   backoffs_.clear();
   scaling_.forget_reports();
@@ -143,6 +143,9 @@ void PoolSupervisor::take_over(TimePoint now) {
   if (!first) {
     log_notice(concat("reloaded pool ", in_quotes(settings_.name), ": generation ", serving_,
                       " serves, ", candidate_size_, " workers"));
+    note_outcome(true, serving_, {}, now);
+  } else {
+    tell_state();
   }
   if (std::exchange(reload_again_, false)) reload(now);
 }
@@ -153,12 +156,14 @@ void PoolSupervisor::give_up_candidate(ExitStatus status, const std::string& why
     if (worker.generation() == given_up) kill(worker);
   }
   if (serving_ == 0) {
+    reload_again_ = false;
     start_failure_ = StartupError{status, why};
+    tell_state();
     return;
   }
-  reload_failure_ = why;
   log_error(concat("reload failed: ", why, "; generation ", serving_, " goes on",
                    next_ != nullptr ? " with the old settings" : ""));
+  note_outcome(false, given_up, why, now);
   if (std::exchange(reload_again_, false)) reload(now);
 }
 
@@ -172,6 +177,9 @@ void PoolSupervisor::cancel_start() {
 }
 
 void PoolSupervisor::abandon(TimePoint now) {
+  if (candidate_ != 0 && serving_ != 0) {
+    note_outcome(false, candidate_, "the gateway has ended, all workers are replaced", now);
+  }
   size_to_recover_ = std::max(staff().total(), settings_.processes_min);
   candidate_ = 0;
   reload_again_ = false;
@@ -187,6 +195,7 @@ void PoolSupervisor::abandon(TimePoint now) {
 void PoolSupervisor::recover(TimePoint now) {
   serving_ = ++last_generation_;
   tell_pool(MessageType::take_over);
+  tell_state();
   for (std::uint32_t number = 1; number <= size_to_recover_; ++number) {
     replacements_.push_back({number, now});
   }
@@ -196,6 +205,9 @@ void PoolSupervisor::recover(TimePoint now) {
 void PoolSupervisor::stop(TimePoint now) {
   stopping_ = true;
   replacements_.clear();
+  if (candidate_ != 0 && serving_ != 0) {
+    note_outcome(false, candidate_, "the daemon is stopping", now);
+  }
   for (WorkerProcess& worker : workers_) {
     if (worker.generation() == candidate_) {
       kill(worker);
@@ -204,10 +216,12 @@ void PoolSupervisor::stop(TimePoint now) {
     }
   }
   candidate_ = 0;
+  reload_again_ = false;
 }
 
 void PoolSupervisor::kill_all() {
   stopping_ = true;
+  reload_again_ = false;
   candidate_ = 0;
   replacements_.clear();
   for (WorkerProcess& worker : workers_) kill(worker);
@@ -273,6 +287,7 @@ void PoolSupervisor::log_end(const WorkerProcess& worker, LogLevel level, const 
 
 // Says what comes next, for the end of a line.
 std::string PoolSupervisor::replace(std::uint32_t number, Milliseconds lived, TimePoint now) {
+  note_death();
   if (has_successor(number)) return "; its replacement is on its way";
   const Milliseconds delay = backoffs_[number].after_death(lived);
   replacements_.push_back({number, now + delay});

@@ -13,6 +13,7 @@
 #include "daemon/master/worker_process.h"
 #include "daemon/settings.h"
 #include "daemon/startup_error.h"
+#include "daemon/status/pool_state.h"
 
 #include <cstdint>
 #include <map>
@@ -114,10 +115,15 @@ class PoolSupervisor {
   // A new generation is starting beside the serving one.
   bool is_reloading() const { return serving_ != 0 && candidate_ != 0; }
   // Why the last reload failed; empty when it did not.
-  const std::string& reload_failure() const { return reload_failure_; }
+  std::string reload_failure() const;
   // One that failed before it got here.
-  void note_reload_failure(const std::string& why) { reload_failure_ = why; }
+  void note_reload_failure(std::string_view why, TimePoint now) {
+    note_outcome(false, next_generation(), why, now);
+  }
   bool is_empty() const { return workers_.empty(); }
+  // Generations, the last reload and what else the status tells of the pool.
+  PoolState state() const;
+  const std::vector<WorkerProcess>& workers() const { return workers_; }
   // Set when the first generation failed.
   const std::optional<StartupError>& start_failure() const { return start_failure_; }
 
@@ -153,6 +159,11 @@ class PoolSupervisor {
   // --- forking: pool_forking.cpp ---
   void introduce(WorkerProcess& worker);
   void signal(const WorkerProcess& worker, int number);
+
+  // --- what the status tells: pool_outcomes.cpp ---
+  void note_outcome(bool ok, std::uint32_t generation, std::string_view why, TimePoint now);
+  void note_death();
+  void tell_state();
 
   // --- recycling: pool_recycling.cpp ---
   bool may_wear_out(const WorkerProcess& worker) const;
@@ -190,9 +201,9 @@ class PoolSupervisor {
   bool stopping_ = false;
   bool refusing_ = false;      // no worker lives, and the next one has to wait
   unsigned false_starts_ = 0;  // workers that ended before they were ready, since one was
+  PoolState noted_;            // but for the generations
   TimePoint memory_checked_{};
   std::optional<StartupError> start_failure_;
-  std::string reload_failure_;
 };
 
 }  // namespace pycgid

@@ -4,7 +4,7 @@ pycgid_unit_test(daemon_unit
           config_file_test.cpp handover_test.cpp link_test.cpp log_test.cpp option_table_test.cpp
   SOURCES path_problem_test.cpp pid_file_test.cpp pool_change_test.cpp pool_forking_test.cpp
           pool_growth_test.cpp pool_recycling_test.cpp pool_scaling_test.cpp
-          pool_supervisor_test.cpp process_test.cpp service_manager_test.cpp
+          pool_supervisor_test.cpp process_test.cpp service_manager_test.cpp status_test.cpp
           template_process_test.cpp tls_pem_test.cpp trusted_path_test.cpp worker_command_test.cpp
           worker_end_test.cpp
   LIBS daemon_core)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "daemon/gateway/dispatcher.h"
+#include "daemon/gateway/pool_record.h"
 #include "tests/unit/channel_pair.h"
 
 #include <memory>
@@ -101,7 +102,7 @@ struct Fixture {
                            .name = "test/w",
                            .threads = threads_},
                           std::move(workers.back()->ends.gateway), pool);
-    dispatcher.warm_up({loop, dispatcher, pool, settings});
+    dispatcher.warm_up({loop, dispatcher, record, pool, settings});
     dispatcher.run_turn();
     return *workers.back();
   }
@@ -110,6 +111,7 @@ struct Fixture {
   pycgid::EventLoop loop;
   pycgid::Settings settings;
   pycgid::PoolSettings pool;
+  pycgid::PoolRecord record;
   std::vector<std::uint32_t> violated;
   std::vector<std::string> worn;
   std::vector<pycgid::MessageType> told;
@@ -123,7 +125,7 @@ struct Fixture {
                                   if (message.type == pycgid::MessageType::worker_worn)
                                     worn.push_back(message.text);
                                 }};
-  PlayedFront front{{loop, dispatcher, pool, settings}};
+  PlayedFront front{{loop, dispatcher, record, pool, settings}};
 };
 
 }  // namespace dispatcher_test

@@ -48,6 +48,10 @@ class FakeHost : public PoolHost {
   std::uint32_t next_id() override { return ++last_id; }
   void give_up_fork(std::uint32_t, std::uint32_t worker) override { given_up.push_back(worker); }
   void tell_gateway(const Message& message) override {
+    if (message.type == MessageType::pool_state) {
+      last_state = message.text;
+      return;
+    }
     told.emplace_back(message.type, message.generation);
     if (message.type == MessageType::retire) retired.push_back(message.pid);
   }
@@ -65,6 +69,7 @@ class FakeHost : public PoolHost {
   std::string refuse_spawn;
   bool preload = false;  // workers are ordered, and come when the test says so
   std::vector<std::uint32_t> given_up;
+  std::string last_state;
   std::uint32_t last_id = 0;
   std::map<pid_t, pyhost::UniqueFd> says;
   std::map<pid_t, int> status_fds;

@@ -217,6 +217,59 @@ TEST_CASE("supervisor: a reload that fails leaves the old generation serving", "
   CHECK(stage.host.told.back() == std::pair(MessageType::worker_started, 1U));
 }
 
+TEST_CASE("supervisor: the outcome of the last reload is kept and told", "[master]") {
+  Stage stage;
+  stage.boot_ready();
+  CHECK_FALSE(stage.pool.state().last_reload);
+  stage.pool.reload(stage.now);
+  CHECK(stage.pool.has_candidate());
+  CHECK(stage.pool.state().candidate == 2);
+  stage.pass(2s);
+  stage.say(1003, "error 78 no module\n");
+  stage.die(1003, SIGKILL);
+  CHECK_FALSE(stage.pool.has_candidate());
+  PoolState state = stage.pool.state();
+  REQUIRE(state.last_reload);
+  CHECK_FALSE(state.last_reload->ok);
+  CHECK(state.last_reload->reason == "no module");
+  CHECK(state.last_reload->generation == 2);
+  CHECK(state.last_reload->when == stage.now);
+  CHECK((state.serving == 1 && state.candidate == 0 && state.failed_reloads == 1));
+  CHECK(stage.host.last_state == encode(state));
+  stage.pool.reload(stage.now);
+  stage.say(1005, "ready\n");
+  stage.say(1006, "ready\n");
+  state = stage.pool.state();
+  CHECK((state.last_reload->ok && state.last_reload->generation == 3 && state.reloads == 1));
+  CHECK(stage.host.last_state == encode(state));
+}
+
+TEST_CASE("supervisor: a reload that nobody will finish has failed", "[master]") {
+  Stage stage;
+  stage.boot_ready();
+  stage.pool.reload(stage.now);
+  stage.pool.reload(stage.now);
+  SECTION("because the gateway has ended") {
+    stage.pool.abandon(stage.now);
+    CHECK(stage.pool.state().last_reload->reason ==
+          "the gateway has ended, all workers are replaced");
+  }
+  SECTION("because the daemon ends") {
+    stage.pool.stop(stage.now);
+    CHECK(stage.pool.state().last_reload->reason == "the daemon is stopping");
+  }
+  CHECK_FALSE(stage.pool.has_candidate());
+  CHECK_FALSE(stage.pool.state().last_reload->ok);
+}
+
+TEST_CASE("supervisor: deaths in service are counted and told", "[master]") {
+  Stage stage;
+  stage.boot_ready();
+  stage.die(1002, kSegv);
+  CHECK(stage.pool.state().deaths == 1);
+  CHECK(stage.host.last_state == encode(stage.pool.state()));
+}
+
 TEST_CASE("supervisor: reloads during a reload become one more", "[master]") {
   Stage stage;
   stage.boot_ready();
