@@ -108,6 +108,7 @@ std::string socket_key(const Address& address) {
 }
 
 std::string_view option_name(Protocol protocol) {
+  if (protocol == Protocol::control) return "control";
   return protocol == Protocol::scgi ? "scgi" : "fastcgi";
 }
 

@@ -23,7 +23,7 @@ std::string socket_key(const Address& address);
 // Whether TLS is spoken on an address that was parsed well.
 bool is_tls_address(std::string_view text);
 
-// The option that such an address is given to: "fastcgi" or "scgi".
+// The option that such an address is given to: "fastcgi", "scgi" or "control".
 std::string_view option_name(Protocol protocol);
 
 }  // namespace pycgid

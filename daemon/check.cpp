@@ -3,6 +3,7 @@
 
 #include "daemon/log.h"
 #include "daemon/master/bound_socket.h"
+#include "daemon/master/control_server.h"
 #include "daemon/master/exit_text.h"
 #include "daemon/master/pool_tls.h"
 #include "daemon/master/reconfiguration.h"
@@ -135,6 +136,7 @@ std::optional<StartupError> fault_of(const Settings& settings, const PoolSetting
 void check_settings(const Settings& settings, std::string_view mark) {
   check_temp_dir(settings);
   gateway_credentials(settings);
+  check_control_path(settings);
   std::optional<StartupError> wrong;
   for (const PoolSettings& pool : settings.pools) {
     std::optional<StartupError> fault = fault_of(settings, pool);

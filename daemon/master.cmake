@@ -19,6 +19,8 @@ target_sources(daemon_core PRIVATE
   master/background.cpp
   master/bound_socket.cpp
   master/chroot_copies.cpp
+  master/control_connection.cpp
+  master/control_server.cpp
   master/descriptors.cpp
   master/exit_text.cpp
   master/find_python.cpp
@@ -27,6 +29,7 @@ target_sources(daemon_core PRIVATE
   master/log_files.cpp
   master/managed_pool.cpp
   master/master.cpp
+  master/master_control.cpp
   master/path_problem.cpp
   master/pid_file.cpp
   master/pool_forking.cpp

@@ -58,6 +58,14 @@ std::string set_own_page(Settings& settings, std::string_view value, const Optio
   return {};
 }
 
+// Absolute, because it is removed at the end, wherever the daemon's directory is then.
+std::string set_control(Settings& settings, std::string_view value, const OptionRow& row) {
+  if (value.size() > kMaxSocketPath) {
+    return concat("must not be longer than ", kMaxSocketPath, " bytes");
+  }
+  return set_own_page<&Settings::control>(settings, value, row);
+}
+
 std::string add_env(Settings& settings, std::string_view value, const OptionRow&) {
   const std::size_t equals = value.find('=');
   if (equals == 0 || equals == std::string_view::npos) return "must be NAME=VALUE";
@@ -317,7 +325,8 @@ constexpr OptionRow kRows[] = {
    "rename a log of this size to PATH.1, that one to PATH.2, up to 5; 0: never",
    set_size<&S::rotate_size>, kAnySize, kOnce, kGlobal},
 
-  {"control", "PATH", "off", Sec::operation},
+  {"control", "PATH", "off", Sec::operation, "listen for pycgidctl(8) on a Unix socket of this path",
+   set_control, {}, kOnce, kGlobal},
   {"debug-params", "", "no", Sec::operation,
    "log the variables of each request as the front sent them and as the application got them",
    set_flag<&P::debug_params>},

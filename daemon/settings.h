@@ -15,7 +15,7 @@ namespace pycgid {
 
 using Milliseconds = std::chrono::milliseconds;
 
-enum class Protocol { fastcgi, scgi };
+enum class Protocol { fastcgi, scgi, control };
 
 struct Address {
   enum class Kind { unix_path, unix_abstract, tcp, inherited_fd, systemd };
@@ -130,6 +130,7 @@ struct Settings {
   std::string log = "stderr";  // or "syslog", "syslog:FACILITY", a path
   LogLevel log_level = LogLevel::notice;
   std::uint64_t rotate_size = 0;  // of logs; 0: off
+  std::string control;            // path of pycgidctl's socket; empty: off
   std::string libexec_dir;        // where boot.py and the pyhost modules are
 
   OptionPlaces places;

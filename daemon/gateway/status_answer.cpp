@@ -44,7 +44,9 @@ std::string answer_text(const Question& question, const Pools& pools) {
                       .started = question.started,
                       .problem = {},
                       .pools = {}};
-  for (const auto& [id, pool] : pools.all()) report.pools.push_back(report_of(pool->context));
+  for (const auto& [id, pool] : pools.all()) {
+    if (!pool->dispatcher.is_leaving()) report.pools.push_back(report_of(pool->context));
+  }
   return status_text(report, question.form);
 }
 

@@ -1,6 +1,7 @@
 // How a listening socket that cannot be had is reported.
 #pragma once
 
+#include "daemon/address.h"
 #include "daemon/master/socket_holder.h"
 #include "daemon/settings.h"
 #include "daemon/startup_error.h"
@@ -13,7 +14,7 @@ namespace pycgid {
 
 // `(option "fastcgi", pycgid.conf:3)`, for the end of a message.
 inline std::string option_of(const Address& address) {
-  return address.places.text(address.protocol == Protocol::scgi ? "scgi" : "fastcgi");
+  return address.places.text(option_name(address.protocol));
 }
 
 // Throws StartupError with `why` and, unless it is empty, what to do about it.

@@ -103,6 +103,10 @@ class ManagedPool {
   void introduce() const;
   // Starts a generation of this; one that has not started yet starts anew.
   void reload(PoolConfig config, TimePoint now);
+  // Of what it was last told to be.
+  void reload(TimePoint now);
+  // Nothing is on its way that a reload, the start or another attempt at it has begun.
+  bool is_settled() const { return !attempted_ && !wanted_ && !workers_.has_candidate(); }
   // The generation on its way serves: what it was started from is in force now.
   void on_take_over();
   // What became of a reload since the last call is attended to.

@@ -49,9 +49,11 @@ Master::Master(const ConfigSource& source, LoadedConfiguration& configuration, L
                const ProcessTitle& title, ServiceManager& service)
     : logs_(logs),
       service_(service),
+      started_(current_time()),
       gateway_(configuration.settings, title),
       pools_({configuration.settings, logs, *this}),
-      reconfiguration_(source, configuration, {configuration.settings, logs, *this}, pools_) {
+      reconfiguration_(source, configuration, {configuration.settings, logs, *this}, pools_),
+      control_(configuration.settings, *this) {
   check_temp_dir(configuration.settings);
   note_usable_backlog(configuration.settings.backlog);
   note_file_limit(configuration.settings);
@@ -90,21 +92,24 @@ bool Master::is_over() const {
 }
 
 void Master::wait() {
-  std::vector<pollfd> entries{{signals_.get(), POLLIN, 0}, {gateway_.link_fd(), POLLIN, 0}};
+  std::vector<pollfd> entries{
+      {signals_.get(), POLLIN, 0}, {gateway_.link_fd(), POLLIN, 0}, {control_.fd(), POLLIN, 0}};
   for (int fd : pools_.status_fds()) entries.push_back({fd, POLLIN, 0});
   if (::poll(entries.data(), entries.size(), patience(current_time())) < 0 && errno != EINTR) {
     // Only a lack of memory can be the cause; nothing is lost by trying again.
     return;
   }
   const TimePoint now = current_time();
-  for (std::size_t i = 2; i < entries.size(); ++i) {
+  for (std::size_t i = 3; i < entries.size(); ++i) {
     if (entries[i].revents != 0) pools_.on_status_readable(entries[i].fd, now);
   }
   if (entries[1].revents != 0) on_messages();
   if (entries[0].revents != 0) on_signals();
+  if (entries[2].revents != 0) control_.on_events(now);
   on_time(now);
   pools_.settle(current_time());
   hear_news();
+  control_.advance(now);
   tell_service();
 }
 
@@ -115,6 +120,7 @@ int Master::patience(TimePoint now) const {
   };
   consider(end_due_);
   consider(logs_.next_due());
+  consider(control_.next_due());
   consider(pools_.next_due());
   consider(service_.next_due());
   if (!next) return -1;
@@ -147,7 +153,7 @@ void Master::on_messages() {
   while (gateway_.receive(message)) on_message(message);
 }
 
-void Master::on_message(const Message& message) {
+void Master::on_message(Message& message) {
   if (pools_.on_message(message, current_time())) return;
   switch (message.type) {
     case MessageType::gateway_ready:
@@ -155,6 +161,9 @@ void Master::on_message(const Message& message) {
       [[fallthrough]];
     case MessageType::pong:
       service_.on_pong(current_time());
+      break;
+    case MessageType::answer:
+      control_.on_answer(message, current_time());
       break;
     case MessageType::drained:
       log_info("all requests are finished");
@@ -279,7 +288,8 @@ void Master::reload() {
   if (phase_ == Phase::stopping || phase_ == Phase::ending) return;
   if (gateway_ready_) {
     service_.reload_began();
-    if (!reconfiguration_.run(current_time())) service_.reload_refused();
+    reload_complaint_ = reconfiguration_.run(current_time());
+    if (!reload_complaint_.empty()) service_.reload_refused();
   } else {
     reload_wanted_ = true;
   }

@@ -2,6 +2,7 @@
 // pass, and never looks at a request. One thread; poll(2).
 #pragma once
 
+#include "daemon/master/control_server.h"
 #include "daemon/master/gateway_process.h"
 #include "daemon/master/log_files.h"
 #include "daemon/master/pool_set.h"
@@ -16,7 +17,7 @@
 
 namespace pycgid {
 
-class Master : private PoolHost {
+class Master : private PoolHost, private ControlHost {
  public:
   // Checks users and interpreters, then binds the sockets; nothing is forked yet. All outlive the
   // master; `configuration`, read from `source`, changes when it is read again. Throws
@@ -46,6 +47,15 @@ class Master : private PoolHost {
   void signal_group(pid_t leader, int signal) override;
   std::uint64_t resident_bytes(pid_t pid) override;
 
+  // --- ControlHost: master_control.cpp ---
+  pid_t answering_gateway() const override;
+  void ask_gateway(std::uint32_t number, const std::string& form) override;
+  DaemonReport own_report(const std::string& problem) const override;
+  std::string begin_reload(const std::string& pool) override;
+  std::optional<ReloadResult> reload_result(const std::string& pool) const override;
+  void reopen_logs() override;
+  void stop() override;
+
   void boot();
   void start_gateway(TimePoint now);
   bool is_over() const;
@@ -54,7 +64,7 @@ class Master : private PoolHost {
   void on_signals();
   void on_signal(int signal);
   void on_messages();
-  void on_message(const Message& message);
+  void on_message(Message& message);
   void on_time(TimePoint now);
   void reap_children();
   bool is_ours(pid_t pid) const;
@@ -68,24 +78,25 @@ class Master : private PoolHost {
   void tell_gateway_all();
   void send_pool_logs();
   void send_logs();
-  void reopen_logs();
-  void stop();
   void fail_boot(StartupError failure);
   void end_all();
 
   LogFiles& logs_;
   ServiceManager& service_;
+  TimePoint started_;
   GatewayProcess gateway_;
   pyhost::UniqueFd signals_;
   PoolSet pools_;
   Reconfiguration reconfiguration_;
   Phase phase_ = Phase::booting;
   bool gateway_ready_ = false;
-  bool reload_wanted_ = false;  // when the gateway is ready
+  bool reload_wanted_ = false;    // when the gateway is ready
+  std::string reload_complaint_;  // what was wrong with the configuration then
   std::uint32_t last_id_ = 0;
   std::optional<TimePoint> gateway_due_;  // when the next gateway is started
   std::optional<TimePoint> end_due_;      // when patience with the end is over
   std::optional<StartupError> failure_;
+  ControlServer control_;
 };
 
 }  // namespace pycgid

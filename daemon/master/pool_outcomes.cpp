@@ -2,6 +2,8 @@
 // changes. Part of PoolSupervisor, see pool_supervisor.h.
 #include "daemon/master/pool_supervisor.h"
 
+#include <algorithm>
+
 namespace pycgid {
 
 PoolState PoolSupervisor::state() const {
@@ -9,6 +11,13 @@ PoolState PoolSupervisor::state() const {
   state.serving = serving_;
   state.candidate = candidate_;
   return state;
+}
+
+std::size_t PoolSupervisor::in_service() const {
+  const auto serves = [this](const WorkerProcess& worker) {
+    return worker.generation() == serving_ && worker.state() == WorkerState::ready;
+  };
+  return static_cast<std::size_t>(std::ranges::count_if(workers_, serves));
 }
 
 std::string PoolSupervisor::reload_failure() const {

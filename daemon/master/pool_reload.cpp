@@ -61,6 +61,10 @@ void ManagedPool::reload(PoolConfig config, TimePoint now) {
   wanted_ = std::move(config);
 }
 
+void ManagedPool::reload(TimePoint now) {
+  reload(wanted_ ? *wanted_ : next_ ? next_->config : plan_.config, now);
+}
+
 void ManagedPool::begin_reload(PoolConfig config, TimePoint now) {
   const bool change = is_change(config);
   try {
@@ -73,6 +77,7 @@ void ManagedPool::begin_reload(PoolConfig config, TimePoint now) {
     log_error(concat("reload failed: pool ", in_quotes(settings().name), ": ", error.text,
                      "; generation ", workers_.serving(), " goes on",
                      change ? " with the old settings" : ""));
+    workers_.note_failed_reload(error.text, now);
     return;
   }
   if (change) {

@@ -234,13 +234,6 @@ void PoolSupervisor::on_violation(std::uint32_t id, std::string_view why) {
   kill(*worker);
 }
 
-std::size_t PoolSupervisor::in_service() const {
-  const auto serves = [this](const WorkerProcess& worker) {
-    return worker.generation() == serving_ && worker.state() == WorkerState::ready;
-  };
-  return static_cast<std::size_t>(std::ranges::count_if(workers_, serves));
-}
-
 bool PoolSupervisor::owns(pid_t pid) const {
   return std::ranges::find(workers_, pid, &WorkerProcess::pid) != workers_.end();
 }

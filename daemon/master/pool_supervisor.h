@@ -106,6 +106,10 @@ class PoolSupervisor {
   bool owns(pid_t pid) const;
   // Whether workers of the generation are, or may have to be, forked from its template.
   bool needs_template(std::uint32_t generation) const;
+  // A reload has failed before there was a generation of it.
+  void note_failed_reload(std::string_view why, TimePoint now) {
+    note_outcome(false, next_generation(), why, now);
+  }
   bool is_serving() const { return serving_ != 0; }
   std::uint32_t serving() const { return serving_; }
   bool has_candidate() const { return candidate_ != 0; }

@@ -59,16 +59,16 @@ void check_temp_dir(const Settings& settings) {
                     error ? error.message() : reason(ENOTDIR), " (option \"temp-dir\")"));
 }
 
-bool Reconfiguration::run(TimePoint now) {
+std::string Reconfiguration::run(TimePoint now) {
   try {
     LoadedConfiguration next = read();
     Configs wanted = pool_configs(next);
     apply_global(std::move(next));
     apply_pools(std::move(wanted), now);
-    return true;
+    return {};
   } catch (const StartupError& error) {
     log_error(concat("reload failed: ", error.text, "; the old configuration stays in force"));
-    return false;
+    return error.text;
   }
 }
 

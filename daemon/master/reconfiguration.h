@@ -9,6 +9,7 @@
 #include "pyhost/unique_fd.h"
 
 #include <list>
+#include <string>
 #include <vector>
 
 namespace pycgid {
@@ -36,8 +37,10 @@ class Reconfiguration {
       : source_(source), in_force_(in_force), context_(context), pools_(pools) {}
 
   // Reads the configuration again. What is wrong with it is logged, and changes nothing; otherwise
-  // what changed is brought into force, and all applications are loaded anew. False: it was wrong.
-  bool run(TimePoint now);
+  // what changed is brought into force, and all applications are loaded anew. Returns what is
+  // wrong,
+  // "" when nothing is.
+  std::string run(TimePoint now);
 
  private:
   using Configs = std::vector<PoolConfig>;

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Compares the options of `pycgid --help` with those of the manual, and checks the pages' mdoc.
+"""Compares options and commands of a program's --help with its manual, and checks the pages' mdoc.
 
 pycgid(8) has what stands on the command line alone, pycgid.conf(5) all the others.
 
-usage: check_man.py PYCGID PYCGID.8 PYCGID.CONF.5
+usage: check_man.py PROGRAM PAGE...
 """
 
 import re
@@ -11,8 +11,23 @@ import subprocess
 import sys
 
 
-def options_of_help(program):
-    text = subprocess.run([program, "--help"], check=True, capture_output=True, text=True).stdout
+def help_of(program):
+    return subprocess.run([program, "--help"], check=True, capture_output=True, text=True).stdout
+
+
+def commands_of_help(text):
+    """Names below "Commands:", as far as there are any."""
+    part = text.partition("\nCommands:\n")[2].partition("\n\n")[0]
+    return set(re.findall(r"^  ([a-z-]+)", part, re.MULTILINE))
+
+
+def commands_of_page(page):
+    """`.It Cm reload Op Ar POOL` is reload."""
+    with open(page, encoding="utf-8") as file:
+        return set(re.findall(r"^\.It Cm ([a-z-]+)(?=$| Op)", file.read(), re.MULTILINE))
+
+
+def options_of_help(text):
     listed = [line for line in text.splitlines() if re.match(r"  -", line)]
     return {
         match.group(1): match.group(2) or ""
@@ -53,10 +68,18 @@ def lint(page):
     return run.stdout.splitlines()
 
 
+def command_differences(text, pages):
+    if commands := commands_of_help(text):
+        in_pages = set().union(*(commands_of_page(page) for page in pages))
+        for name in sorted(commands ^ in_pages):
+            yield f"the command {name} is in one of --help and manual only"
+
+
 def main():
     program, *pages = sys.argv[1:]
-    in_help = options_of_help(program)
-    if len(in_help) < 30:
+    text = help_of(program)
+    in_help = options_of_help(text)
+    if len(in_help) < (30 if len(pages) > 1 else 5):
         sys.exit(f"only {len(in_help)} options found in --help")
     in_pages = {}
     wrong = [line for page in pages for line in lint(page)]
@@ -65,6 +88,7 @@ def main():
         wrong += [f"--{name} is in two pages" for name in options.keys() & in_pages.keys()]
         in_pages.update(options)
     wrong += differences(in_help, in_pages)
+    wrong += command_differences(text, pages)
     print(*wrong, sep="\n")
     sys.exit(1 if wrong else 0)
 

@@ -77,7 +77,7 @@ def test_applications_that_do_not_load(broken, app, named):
         (["mirror", "--no-such-option", "1"], ["no-such-option"]),
         (["mirror", "--proceses", "1"], ["proceses", "processes"]),
         (["mirror", "--fastcgi", SOCKET, "--interpreters", "2"], ["interpreters", "not built"]),
-        (["mirror", "--fastcgi", SOCKET, "--control", "/s"], ["control", "not built"]),
+        (["mirror", "--fastcgi", SOCKET, "--control", "s"], ["control", "/"]),
         (["mirror", "--fastcgi", "tls:127.0.0.1:1"], ["tls-certificate", "tls-key"]),
         (["mirror", "--fastcgi", SOCKET, "--tls-key", "/k"], ["tls-key", "tls:"]),
         (["mirror", "--fastcgi", "systemd"], ["systemd"]),

@@ -50,6 +50,11 @@ def limits_of(pid, name):
     return line.removeprefix(name).split()[:2]
 
 
+def cpu_seconds(pid):
+    """User and system time that a process has used."""
+    return sum(int(ticks) for ticks in _stat(pid)[11:13]) / os.sysconf("SC_CLK_TCK")
+
+
 def open_files(pid):
     """What the descriptors of a process point to."""
     links = []
