@@ -161,9 +161,9 @@ void PoolSupervisor::give_up_candidate(ExitStatus status, const std::string& why
     tell_state();
     return;
   }
+  note_outcome(false, given_up, why, now);
   log_error(concat("reload failed: ", why, "; generation ", serving_, " goes on",
                    next_ != nullptr ? " with the old settings" : ""));
-  note_outcome(false, given_up, why, now);
   if (std::exchange(reload_again_, false)) reload(now);
 }
 

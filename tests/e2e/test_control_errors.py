@@ -116,7 +116,8 @@ def test_a_socket_that_is_alive_is_not_taken_over(start):
 def test_another_file_is_not_removed(tmp_path):
     path = tmp_path / "control"
     path.write_text("precious")
-    done = run("--control", str(path), "--fastcgi", "unix:@nobody-comes-here", "mirror")
+    options = ("--control", str(path), "--fastcgi", "unix:@nobody-comes-here", "--allow-root")
+    done = run(*options, "--chdir", APPS, "mirror")
     assert done.returncode == SYSTEM and "is not a socket" in done.stderr
     assert path.read_text() == "precious"
 
