@@ -64,8 +64,7 @@ def main():
     for name in DESCRIPTORS.intersection(options):
         os.set_inheritable(options[name], False)
     try:
-        # In a forked worker `status_fd` is another one than in the template.
-        run(options, lambda: report(options["status_fd"], "ready"))
+        run(options)
     except Refused as refusal:
         report(options["status_fd"], f"error {refusal.status} {refusal}")
         sys.exit(refusal.status)
@@ -85,7 +84,8 @@ def parse(arguments):
 
 
 def report(status_fd, line):
-    """Says how the start went, and that was all there is to say."""
+    """Says how the start went, and that was all there is to say. In a forked worker `status_fd` is
+    another one than in the template."""
     try:
         os.write(status_fd, (" ".join(line.split("\n")) + "\n").encode(errors="backslashreplace"))
     except OSError:
@@ -93,7 +93,7 @@ def report(status_fd, line):
     os.close(status_fd)
 
 
-def run(options, on_ready):
+def run(options):
     if wrong := load_module("pycgid_diagnosis", os.path.join(HERE, "diagnosis.py")).problem():
         raise Refused(WRONG_CONFIGURATION, wrong)
     host = load_module("pycgid_host", find_host())
@@ -116,10 +116,10 @@ def run(options, on_ready):
         raise Refused(WRONG_CONFIGURATION, error) from None
     if "orders_fd" in options:
         template = load_module("pycgid_template", os.path.join(HERE, "template.py"))
-        if not template.fork_workers(host, options, on_ready):
+        if not template.fork_workers(host, options, lambda: report(options["status_fd"], "ready")):
             return
         host.set_process_title(title(options))
-    serve(host, application, constants, options, on_ready)
+    serve(host, application, constants, options)
 
 
 def title(options):
@@ -182,12 +182,12 @@ def environ_constants(host, options):
     }
 
 
-def serve(host, application, constants, options, on_ready):
+def serve(host, application, constants, options):
     try:
         host.serve(
             application=application,
             constants=constants,
-            on_ready=on_ready,
+            status_fd=options["status_fd"],
             memory_fd=options["memory_fd"],
             bell_fd=options["bell_fd"],
             passing_fd=options["passing_fd"],

@@ -100,6 +100,13 @@ void join(const std::vector<pthread_t>& threads) {
   for (const pthread_t thread : threads) pthread_join(thread, nullptr);
 }
 
+// Not in Python, where a handler of a signal that came meanwhile would run, and could raise.
+// When the master is gone, the worker ends by that.
+void say_ready(const UniqueFd& status) {
+  constexpr std::string_view kReady = "ready\n";
+  [[maybe_unused]] const ssize_t said = ::write(status.get(), kReady.data(), kReady.size());
+}
+
 }  // namespace
 
 bool serve(const ModuleState& state, WorkerEnd& worker, const HostOptions& options) {
@@ -113,8 +120,7 @@ bool serve(const ModuleState& state, WorkerEnd& worker, const HostOptions& optio
     PyErr_SetFromErrno(PyExc_OSError);
     return false;
   }
-  const auto called = PyRef::steal(PyObject_CallNoArgs(options.on_ready));
-  if (!called) return false;
+  say_ready(UniqueFd(options.status_fd));
   run_requests(host, true);
   join(threads);
   return true;

@@ -10,14 +10,14 @@ namespace pyhost {
 struct HostOptions {
   PyObject* application = nullptr;
   PyObject* constants = nullptr;  // a dict: what every environ has
-  PyObject* on_ready = nullptr;   // called once, when all threads wait for requests
+  int status_fd = -1;             // for "ready", once the threads are started; closed then
   unsigned threads = 1;
 };
 
 // Answers requests until the gateway wants no more. Call on the main thread, attached: it becomes
 // request thread 1. `worker` must live as long as the process: the watching and the interrupting
 // thread are never joined, because nothing wakes them while the gateway lives. False with an
-// exception set when the threads cannot be started or on_ready failed.
+// exception set when the threads cannot be started.
 bool serve(const ModuleState& state, WorkerEnd& worker, const HostOptions& options);
 
 }  // namespace pyhost

@@ -168,7 +168,7 @@ PyObject* fork_until_over(PyObject* module, PyObject* orders) {
 struct ServeArguments {
   PyObject* application = nullptr;
   PyObject* constants = nullptr;
-  PyObject* on_ready = nullptr;
+  int status_fd = -1;
   int memory_fd = -1;
   int bell_fd = -1;
   int passing_fd = -1;
@@ -176,12 +176,12 @@ struct ServeArguments {
 };
 
 bool parse(PyObject* args, PyObject* kwargs, ServeArguments& into) {
-  std::array<const char*, 8> names = {"application", "constants",  "on_ready", "memory_fd",
-                                      "bell_fd",     "passing_fd", "threads",  nullptr};
-  return PyArg_ParseTupleAndKeywords(args, kwargs, "$OO!OiiiI:serve",
-                                     const_cast<char**>(names.data()), &into.application,
-                                     &PyDict_Type, &into.constants, &into.on_ready, &into.memory_fd,
-                                     &into.bell_fd, &into.passing_fd, &into.threads) != 0;
+  std::array<const char*, 8> names = {"application", "constants",  "status_fd", "memory_fd",
+                                      "bell_fd",     "passing_fd", "threads",   nullptr};
+  return PyArg_ParseTupleAndKeywords(
+             args, kwargs, "$OO!iiiiI:serve", const_cast<char**>(names.data()), &into.application,
+             &PyDict_Type, &into.constants, &into.status_fd, &into.memory_fd, &into.bell_fd,
+             &into.passing_fd, &into.threads) != 0;
 }
 
 PyObject* serve_requests(PyObject* module, PyObject* args, PyObject* kwargs) {
@@ -196,7 +196,7 @@ PyObject* serve_requests(PyObject* module, PyObject* args, PyObject* kwargs) {
   }
   // Never destroyed: see serve().
   WorkerEnd& immortal = *worker.release();
-  HostOptions options{given.application, given.constants, given.on_ready, given.threads};
+  HostOptions options{given.application, given.constants, given.status_fd, given.threads};
   if (!serve(module_state(module), immortal, options)) return nullptr;
   Py_RETURN_NONE;
 }

@@ -54,6 +54,7 @@ class FakeHost : public PoolHost {
     }
     told.emplace_back(message.type, message.generation);
     if (message.type == MessageType::retire) retired.push_back(message.pid);
+    if (message.type == MessageType::worker_exited) last_end = message.text;
   }
   bool has_gateway() const override { return true; }
   void signal_group(pid_t leader, int signal) override { signals.emplace_back(leader, signal); }
@@ -70,6 +71,7 @@ class FakeHost : public PoolHost {
   bool preload = false;  // workers are ordered, and come when the test says so
   std::vector<std::uint32_t> given_up;
   std::string last_state;
+  std::string last_end;  // what the gateway is to log of it
   std::uint32_t last_id = 0;
   std::map<pid_t, pyhost::UniqueFd> says;
   std::map<pid_t, int> status_fds;
