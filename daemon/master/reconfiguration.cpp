@@ -152,9 +152,9 @@ void Reconfiguration::apply_pools(Configs wanted, TimePoint now) {
       std::list<BoundSocket>& offer = offers[config.settings.name];
       offer.splice(offer.end(), given);
     }
+    pool->remove(now);
     log_notice(
         concat("pool ", in_quotes(pool->settings().name), " is removed, finishing its requests"));
-    pool->remove(now);
   }
   for (PoolConfig& config : wanted) {
     std::list<BoundSocket> offer = std::move(offers[config.settings.name]);

@@ -48,7 +48,7 @@ def test_a_pool_is_removed(start, site):
         busy.send(fastcgi.request(cgi.variables("/wait"), flags=KEEP))
         visitor = site.gate.arrival()
         mark = running.reread(site.pool("blog"), lines=['notice .*pool "shop" is removed'])
-        assert not os.path.exists(site.socket("shop"))
+        site.wait_no_socket("shop")
         assert idle.at_end(), "an idle connection closes"
         visitor.release()
         assert busy.answer().body == b"one - " and busy.at_end()
@@ -235,7 +235,8 @@ def test_a_change_that_fails_leaves_the_old_settings(start, site, app, options, 
     with site.connect("blog") as kept:
         running.reread(changed, lines=[failed])
         assert ask(kept) == site.text("blog") == "one red "
-    assert running.daemon.workers == workers and not os.path.exists(site.socket("new"))
+    assert running.daemon.workers == workers
+    site.wait_no_socket("new")
     assert os.path.exists(site.socket("blog"))
     processes.kill(workers[0])
     running.daemon.wait_line("replacing it")
@@ -292,7 +293,7 @@ def test_a_new_gateway_serves_the_new_configuration(start, site):
     assert site.text("blog") == "two red " and site.text("more") == "one - "
     assert scgi.fetch(site.socket("also"), "/").status == 200
     wait_for(lambda: "200\n" in log.read_text())
-    assert not os.path.exists(site.socket("shop"))
+    site.wait_no_socket("shop")
 
 
 def test_a_change_survives_the_gateway(start, site):

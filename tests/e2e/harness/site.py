@@ -1,6 +1,8 @@
 """A configuration file with pools."""
 
 import os
+import threading
+import time
 
 from . import cgi, fastcgi
 from .daemon import APPS, worker_env
@@ -31,6 +33,13 @@ class Site:
         lines = [f"{option} = {value}" for option, value in known.items() if value is not None]
         lines += [f"env = {setting}" for setting in worker_env()]
         return "\n".join([f"[{name}]", *lines, ""])
+
+    def wait_no_socket(self, pool, deadline=10):
+        """Waits until the socket of a pool has gone: the log may tell of its cause before."""
+        limit = time.monotonic() + deadline
+        while os.path.exists(self.socket(pool)):
+            assert time.monotonic() < limit, f"{self.socket(pool)} is still there"
+            threading.Event().wait(0.01)
 
     def write(self, *parts):
         """Replaces the file by one move, as an administrator does who knows."""
