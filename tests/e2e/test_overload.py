@@ -213,16 +213,27 @@ def limit_descriptors(daemon, count):
     resource.prlimit(daemon.gateway, resource.RLIMIT_NOFILE, (count, hard))
 
 
-def test_a_gateway_without_any_descriptor_goes_on_and_gets_its_worker_later(start):
-    """Not even the channel of a new worker can be taken: that one is killed, the gateway lives."""
-    daemon = start("pep3333", "--queue-timeout", "60s")
+def replace(daemon):
+    """Kills the one worker and waits for its successor."""
+    mark = daemon.mark()
+    processes.kill(daemon.workers[0])
+    daemon.wait_line("ready after", 30, since=mark)
+
+
+def test_a_channel_that_the_gateway_cannot_take_costs_the_worker_alone(start):
+    """A worker gives three descriptors free when it ends, and its successor needs a fourth one for
+    a moment."""
+    daemon = start("pep3333", "--queue-timeout", "60s", "--log-level", "info")
     daemon.expect("was killed by signal 9", "the gateway has no descriptor left for it")
     gateway = daemon.gateway
     limit = resource.prlimit(gateway, resource.RLIMIT_NOFILE)[0]
+    replace(daemon)  # A sanitizer needs descriptors, too, when it sees the gateway do this first.
     with daemon.connect(timeout=60) as connection:
         connection.send(single())
         assert connection.answer().status == 200
-        limit_descriptors(daemon, 3)
+        used = descriptors_of(gateway)
+        assert used == list(range(len(used)))
+        limit_descriptors(daemon, len(used))
         processes.kill(daemon.workers[0])
         daemon.wait_line("was killed: the gateway has no descriptor left for it", 30)
         connection.send(single())
