@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 
 namespace pycgid {
@@ -16,7 +17,7 @@ using Descriptor = boost::asio::posix::stream_descriptor;
 // time that requests wait for a thread when it happens.
 constexpr std::chrono::microseconds kNap{100};
 constexpr std::size_t kReadBytes = 128 * 1024;
-// While there is always work, Asio's part (link, pipes) is looked at this often.
+// While there is always work, Asio's part (pipes) is looked at this often.
 constexpr std::chrono::milliseconds kAsioEvery{1};
 
 // Watches a descriptor that belongs to somebody else.
@@ -63,6 +64,22 @@ struct EventLoop::AsioPart {
   }
 };
 
+class EventLoop::OrderedWatch final : public Watched {
+ public:
+  OrderedWatch(Poller& poller, int fd, std::function<bool()> ready)
+      : poller_(poller), fd_(fd), ready_(std::move(ready)) {
+    poller_.add(fd_, EPOLLIN, *this);
+  }
+  void on_events(std::uint32_t) override {
+    if (!ready_()) poller_.remove(fd_);
+  }
+
+ private:
+  Poller& poller_;
+  int fd_;
+  std::function<bool()> ready_;
+};
+
 EventLoop::EventLoop()
     : now_(Clock::now()),
       timers_(now_),
@@ -76,6 +93,10 @@ EventLoop::~EventLoop() = default;
 
 void EventLoop::on_readable(int fd, std::function<bool()> ready) {
   std::make_shared<ReadWatch>(asio_->io, fd, std::move(ready))->wait();
+}
+
+void EventLoop::on_readable_in_order(int fd, std::function<bool()> ready) {
+  ordered_.push_back(std::make_unique<OrderedWatch>(poller_, fd, std::move(ready)));
 }
 
 void EventLoop::run(TurnWork& work) {

@@ -1,6 +1,6 @@
-// The gateway's one loop: Asio's io_context for the few (timer, link, pipes, and the blocking
-// wait), a Poller for the many (connections, listeners, workers' bells), the timer wheel, and what
-// is put off to the end of a turn. One thread.
+// The gateway's one loop: Asio's io_context for the few (timer, pipes, and the blocking wait), a
+// Poller for the many (connections, listeners, workers' bells) and for the link, the timer wheel,
+// and what is put off to the end of a turn. One thread.
 #pragma once
 
 #include "daemon/gateway/poller.h"
@@ -54,9 +54,13 @@ class EventLoop {
   // Calls `ready` whenever `fd` is readable, through Asio, until it returns false. The descriptor
   // is not owned and must stay open until then.
   void on_readable(int fd, std::function<bool()> ready);
+  // Likewise, but in one order with connections: what was readable before a connection came is read
+  // before it is looked at.
+  void on_readable_in_order(int fd, std::function<bool()> ready);
 
  private:
   struct AsioPart;
+  class OrderedWatch;
   bool run_ready(TurnWork& work);
   void block(TurnWork& work);
 
@@ -67,6 +71,7 @@ class EventLoop {
   TimerWheel timers_;
   std::vector<char> read_buffer_;
   std::unique_ptr<AsioPart> asio_;
+  std::vector<std::unique_ptr<OrderedWatch>> ordered_;
   bool stopped_ = false;
 };
 

@@ -114,7 +114,7 @@ Gateway::~Gateway() {
 }
 
 int Gateway::run() {
-  loop_.on_readable(link_.fd(), [this] { return read_link(); });
+  loop_.on_readable_in_order(link_.fd(), [this] { return read_link(); });
   link_.send({.type = MessageType::gateway_ready});
   loop_.run(*this);
   return 0;

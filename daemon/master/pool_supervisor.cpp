@@ -112,13 +112,13 @@ void PoolSupervisor::on_warmup_failed(std::uint32_t id, std::string_view why) {
 
 void PoolSupervisor::on_ready(WorkerProcess& worker, TimePoint now) {
   worker.move_to(WorkerState::ready, std::nullopt);
-  log_line(LogLevel::info, worker.object(),
-           concat("ready after ", duration_text(since(worker.started(), now))));
   if (worker.generation() == serving_) {
     scaling_.start_succeeded();
     relieve(worker.number(), now);
     if (refusing_) tell_pool(MessageType::take_over);
   }
+  log_line(LogLevel::info, worker.object(),
+           concat("ready after ", duration_text(since(worker.started(), now))));
   false_starts_ = 0;
   const auto is_ready_candidate = [this](const WorkerProcess& other) {
     return other.generation() == candidate_ && other.state() == WorkerState::ready;
