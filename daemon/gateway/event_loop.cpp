@@ -68,7 +68,7 @@ class EventLoop::OrderedWatch final : public Watched {
  public:
   OrderedWatch(Poller& poller, int fd, std::function<bool()> ready)
       : poller_(poller), fd_(fd), ready_(std::move(ready)) {
-    poller_.add(fd_, EPOLLIN, *this);
+    poller_.add_first(fd_, EPOLLIN, *this);
   }
   void on_events(std::uint32_t) override {
     if (!ready_()) poller_.remove(fd_);
@@ -96,7 +96,7 @@ void EventLoop::on_readable(int fd, std::function<bool()> ready) {
 }
 
 void EventLoop::on_readable_in_order(int fd, std::function<bool()> ready) {
-  ordered_.push_back(std::make_unique<OrderedWatch>(poller_, fd, std::move(ready)));
+  ordered_ = std::make_unique<OrderedWatch>(poller_, fd, std::move(ready));
 }
 
 void EventLoop::run(TurnWork& work) {

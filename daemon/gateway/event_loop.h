@@ -54,8 +54,8 @@ class EventLoop {
   // Calls `ready` whenever `fd` is readable, through Asio, until it returns false. The descriptor
   // is not owned and must stay open until then.
   void on_readable(int fd, std::function<bool()> ready);
-  // Likewise, but in one order with connections: what was readable before a connection came is read
-  // before it is looked at.
+  // Likewise, for one descriptor, but in one order with connections: what was readable before a
+  // connection came is read before it is looked at.
   void on_readable_in_order(int fd, std::function<bool()> ready);
 
  private:
@@ -71,7 +71,7 @@ class EventLoop {
   TimerWheel timers_;
   std::vector<char> read_buffer_;
   std::unique_ptr<AsioPart> asio_;
-  std::vector<std::unique_ptr<OrderedWatch>> ordered_;
+  std::unique_ptr<OrderedWatch> ordered_;
   bool stopped_ = false;
 };
 

@@ -1,8 +1,10 @@
 #include "daemon/gateway/poller.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <span>
 #include <sys/epoll.h>
 #include <system_error>
 
@@ -17,6 +19,11 @@ bool Poller::add(int fd, std::uint32_t events, Watched& watched) {
   event.events = events;
   event.data.ptr = &watched;
   return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+bool Poller::add_first(int fd, std::uint32_t events, Watched& watched) {
+  first_ = &watched;
+  return add(fd, events, watched);
 }
 
 void Poller::modify(int fd, std::uint32_t events, Watched& watched) {
@@ -41,11 +48,18 @@ bool Poller::wait(std::chrono::nanoseconds time) const {
 bool Poller::dispatch() {
   std::array<epoll_event, 128> events;
   const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
-  for (int i = 0; i < count; ++i) {
-    const epoll_event& event = events[static_cast<std::size_t>(i)];
+  const std::span ready(events.data(), static_cast<std::size_t>(std::max(count, 0)));
+  // The others are level-triggered, or bells, which need no more than that somebody woke: they come
+  // again, if there is still anything to come.
+  for (const epoll_event& event : ready) {
+    if (event.data.ptr != first_) continue;
+    static_cast<Watched*>(event.data.ptr)->on_events(event.events);
+    return true;
+  }
+  for (const epoll_event& event : ready) {
     static_cast<Watched*>(event.data.ptr)->on_events(event.events);
   }
-  return count > 0;
+  return !ready.empty();
 }
 
 }  // namespace pycgid

@@ -33,6 +33,9 @@ class Poller {
 
   // Level-triggered. False when the kernel refuses (no memory, too many watches).
   bool add(int fd, std::uint32_t events, Watched& watched);
+  // One whose events are handled alone, before those that were ready with it: it may destroy what
+  // they are for, and hears of what was ready before them.
+  bool add_first(int fd, std::uint32_t events, Watched& watched);
   void modify(int fd, std::uint32_t events, Watched& watched);
   // Closing a descriptor removes it as well, unless it was duplicated.
   void remove(int fd);
@@ -45,6 +48,7 @@ class Poller {
 
  private:
   pyhost::UniqueFd epoll_;
+  const Watched* first_ = nullptr;
 };
 
 }  // namespace pycgid

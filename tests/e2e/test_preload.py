@@ -250,6 +250,9 @@ def test_a_reload_that_fails_keeps_the_old(begin, site, text, reason):
     daemon.signal(signal.SIGHUP)
     failed = daemon.wait_line(rf"error .*reload failed: .*{reason}.* goes on", since=mark)
     assert failed and facts(daemon)["version"] == "one"
+    # What was tried is killed, and may take a moment to go.
+    for pid in set(daemon.family("template") + daemon.workers) - set(before[0] + before[1]):
+        assert processes.wait_gone(pid)
     assert (daemon.family("template"), daemon.workers) == before
 
 
