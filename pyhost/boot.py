@@ -14,7 +14,6 @@ import io
 import os
 import signal
 import sys
-import types
 
 WRONG_CONFIGURATION = 78  # EX_CONFIG
 SYSTEM_ERROR = 71  # EX_OSERR
@@ -97,7 +96,8 @@ def run(options):
     if wrong := load_module("pycgid_diagnosis", os.path.join(HERE, "diagnosis.py")).problem():
         raise Refused(WRONG_CONFIGURATION, wrong)
     host = load_module("pycgid_host", find_host())
-    sys.modules["pycgid"] = application_module(host, options["version"])
+    offered = load_module("pycgid_application_module", os.path.join(HERE, "application_module.py"))
+    sys.modules["pycgid"] = offered.make(host, options["version"])
     loader = load_module("pycgid_loader", os.path.join(HERE, "loader.py"))
     host.set_process_title(title(options))
     sys.stdout = open_log(host, 1, "<stdout>")
@@ -151,14 +151,6 @@ def load_module(name, path):
         return module
     except (ImportError, OSError) as error:
         raise Refused(SYSTEM_ERROR, f"cannot load {path}: {error}") from None
-
-
-def application_module(host, version):
-    """What an application gets by `import pycgid`."""
-    module = types.ModuleType("pycgid", "What pycgid(8) offers to the applications it runs.")
-    module.RequestTimeout = host.RequestTimeout
-    module.__version__ = version
-    return module
 
 
 def open_log(host, fd, name):
