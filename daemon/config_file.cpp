@@ -2,6 +2,7 @@
 // nobody the number of a line.
 #include "daemon/config_file.h"
 
+#include "daemon/read_file.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 
@@ -11,9 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
 #include <glob.h>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -53,13 +52,11 @@ NameAndValue split_line(std::string_view line, const std::string& where) {
   }
 }
 
-std::string read_file(const std::string& path, const std::string& advice) {
-  std::ifstream file(path);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (file.good() || file.eof()) return text;
-  const std::string why = reason(errno);
+std::string read_named(const std::string& path, const std::string& place) {
+  FileText file = read_file(path);
+  if (file.is_read()) return std::move(file.text);
   fail_start(ExitStatus::configuration, concat("cannot read configuration file ", in_quotes(path),
-                                               ": ", why, " (", advice, ")"));
+                                               ": ", file.problem, " (", place, ")"));
 }
 
 struct GlobDeleter {
@@ -104,7 +101,7 @@ class ConfigReader {
   void include(const std::string& pattern, const std::string& where) {
     including_ = where;
     for (const std::string& path : matches(pattern, where)) {
-      read(read_file(path, concat("option \"include\", ", where)), path);
+      read(read_named(path, concat("option \"include\", ", where)), path);
     }
   }
 
@@ -191,7 +188,7 @@ void override_global(Configuration& configuration, const ConfigSection& given) {
 }  // namespace
 
 Configuration read_config_file(const std::string& path) {
-  return parse_config_text(read_file(path, "option \"config\""), path);
+  return parse_config_text(read_named(path, "option \"config\""), path);
 }
 
 Configuration parse_config_text(const std::string& text, const std::string& name) {

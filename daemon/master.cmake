@@ -12,6 +12,7 @@ target_sources(daemon_core PRIVATE
   notify_socket.cpp
   option_table.cpp
   option_values.cpp
+  read_file.cpp
   syslog_socket.cpp
   text.cpp
   text_file.cpp

@@ -7,16 +7,17 @@
 #include "daemon/master/socket_holder.h"
 #include "daemon/master/socket_reach.h"
 #include "daemon/master/unix_socket.h"
+#include "daemon/read_file.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
-#include <fstream>
 #include <memory>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sstream>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -228,7 +229,7 @@ void check_sockets(const PoolSettings& pool, std::vector<std::string>& notes) {
 }
 
 void note_usable_backlog(int wanted) {
-  std::ifstream file("/proc/sys/net/core/somaxconn");
+  std::istringstream file(read_file("/proc/sys/net/core/somaxconn").text);
   int most = wanted;
   if (!(file >> most) || wanted <= most) return;
   log_notice(concat("backlog ", wanted, " is more than net.core.somaxconn allows, using ", most));

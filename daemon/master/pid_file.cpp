@@ -3,6 +3,7 @@
 
 #include "daemon/log.h"
 #include "daemon/option_values.h"
+#include "daemon/read_file.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 #include "pyhost/unique_fd.h"
@@ -13,8 +14,6 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <optional>
 #include <string_view>
@@ -32,9 +31,11 @@ constexpr mode_t kMode = 0644;
              concat("cannot use pid file ", in_quotes(path), ": ", why, " (option \"pidfile\")"));
 }
 
+// Longer ones are no pid files. Empty as well when there is none, or it cannot be read.
+constexpr std::size_t kLargest = 4096;
+
 std::string content_of(const std::string& path) {
-  std::ifstream file(path);
-  std::string content{std::istreambuf_iterator<char>(file), {}};
+  std::string content = read_file(path, kLargest).text;
   while (content.ends_with('\n')) content.pop_back();
   return content;
 }
@@ -46,6 +47,8 @@ pid_t read_pid(const std::string& path) {
   const std::filesystem::file_status status = std::filesystem::symlink_status(path, error);
   if (!std::filesystem::exists(status)) return 0;
   if (!std::filesystem::is_regular_file(status)) refuse(path, "it is no regular file");
+  const FileText file = read_file(path, kLargest);
+  if (!file.is_read()) refuse(path, file.problem);
   const std::string content = content_of(path);
   if (content.empty()) return 0;
   const auto number = parse_number(content);

@@ -2,22 +2,17 @@
 #include "daemon/master/pool_tls.h"
 
 #include "daemon/log.h"
+#include "daemon/read_file.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 #include "daemon/tls/tls_context.h"
 
-#include <array>
-#include <cerrno>
-#include <fcntl.h>
 #include <string>
 #include <string_view>
-#include <unistd.h>
 #include <utility>
 
 namespace pycgid {
 namespace {
-
-constexpr std::size_t kLargestFile = 1 << 20;
 
 // `(option "tls-key", pycgid.conf:7)`
 std::string place_of(std::string_view option, const NamedFile& file) {
@@ -31,18 +26,10 @@ std::string place_of(std::string_view option, const NamedFile& file) {
              concat("cannot read ", in_quotes(file.path), ": ", why, " ", place_of(option, file)));
 }
 
-std::string read_file(std::string_view option, const NamedFile& file) {
-  const pyhost::UniqueFd fd(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd) cannot_read(option, file, reason(errno));
-  std::string content;
-  std::array<char, 16384> chunk;
-  for (;;) {
-    const ssize_t count = ::read(fd.get(), chunk.data(), chunk.size());
-    if (count < 0) cannot_read(option, file, reason(errno));
-    if (count == 0) return content;
-    content.append(chunk.data(), static_cast<std::size_t>(count));
-    if (content.size() > kLargestFile) cannot_read(option, file, "it is too large for PEM");
-  }
+std::string read_pem(std::string_view option, const NamedFile& file) {
+  FileText pem = read_file(file.path);
+  if (!pem.is_read()) cannot_read(option, file, pem.problem);
+  return std::move(pem.text);
 }
 
 struct OptionAndFile {
@@ -64,10 +51,10 @@ OptionAndFile file_of(TlsFault::File which, const PoolSettings& settings) {
 
 TlsPem read_files(const PoolSettings& settings) {
   TlsPem pem;
-  pem.certificate = read_file("tls-certificate", settings.tls_certificate);
-  pem.key = read_file("tls-key", settings.tls_key);
+  pem.certificate = read_pem("tls-certificate", settings.tls_certificate);
+  pem.key = read_pem("tls-key", settings.tls_key);
   if (settings.tls_client_ca.path.empty()) return pem;
-  pem.client_ca = read_file("tls-client-ca", settings.tls_client_ca);
+  pem.client_ca = read_pem("tls-client-ca", settings.tls_client_ca);
   if (pem.client_ca.empty()) cannot_read("tls-client-ca", settings.tls_client_ca, "it is empty");
   return pem;
 }

@@ -3,13 +3,13 @@
 
 #include "daemon/master/unix_name.h"
 #include "daemon/option_values.h"
+#include "daemon/read_file.h"
 #include "daemon/text.h"
 #include "pyhost/unique_fd.h"
 
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <sstream>
 #include <string_view>
@@ -23,10 +23,8 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string first_line(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line, '\0');
-  return line.substr(0, line.find('\n'));
+  const std::string text = read_file(path).text;
+  return text.substr(0, text.find_first_of(std::string_view("\0\n", 2)));
 }
 
 // What /proc/PID/fd shows of the sockets that listen on a port: "socket:[INODE]".
@@ -34,7 +32,7 @@ std::set<std::string> listening_sockets(std::uint16_t port) {
   constexpr std::string_view kListening = "0A";
   std::set<std::string> found;
   for (const char* table : {"/proc/net/tcp", "/proc/net/tcp6"}) {
-    std::ifstream file(table);
+    std::istringstream file(read_file(table, kLargestTable).text);
     for (std::string line; std::getline(file, line);) {
       std::istringstream fields(line);
       std::vector<std::string> field;

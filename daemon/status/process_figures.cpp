@@ -1,9 +1,9 @@
 // A process's memory and CPU time, see report.h.
+#include "daemon/read_file.h"
 #include "daemon/status/report.h"
 #include "daemon/text.h"
 
 #include <algorithm>
-#include <fstream>
 #include <sstream>
 #include <unistd.h>
 
@@ -17,7 +17,7 @@ std::string proc_file(pid_t pid, std::string_view name) {
 }  // namespace
 
 std::optional<std::uint64_t> resident_memory(pid_t pid) {
-  std::ifstream file(proc_file(pid, "statm"));
+  std::istringstream file(read_file(proc_file(pid, "statm")).text);
   std::uint64_t size = 0;
   std::uint64_t resident = 0;
   if (!(file >> size >> resident)) return std::nullopt;
@@ -28,9 +28,7 @@ std::optional<Milliseconds> cpu_time(pid_t pid) {
   // proc(5): utime and stime are the fields 14 and 15; the name, field 2, may hold anything but
   // ends with the last parenthesis.
   constexpr int kBetween = 11;
-  std::ifstream file(proc_file(pid, "stat"));
-  std::string line;
-  if (!std::getline(file, line)) return std::nullopt;
+  const std::string line = read_file(proc_file(pid, "stat")).text;
   std::istringstream fields(line.substr(std::min(line.rfind(')') + 1, line.size())));
   std::string skipped;
   for (int i = 0; i < kBetween; ++i) fields >> skipped;

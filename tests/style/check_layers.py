@@ -31,6 +31,10 @@ LIBRARIES = {
     r"fastcgi\.h$|fcgi(app|misc|os|_stdio|_config)?\.h$": "fcgi",
 }
 
+# What reads files of the daemon: streams know no O_NONBLOCK, and throw at a directory.
+READER = "daemon/read_file.cpp"
+STREAMS = re.compile(r"\bifstream\b|\bistreambuf_iterator\b|\bfopen\s*\(")
+
 MAX_FILE = 400
 MAX_FUNCTION = 40
 MAX_SWITCH = 70
@@ -61,6 +65,12 @@ def include_breaches(room, lines):
             yield number, f'"{header}" is not named from the root of the project'
         elif quote == '"' and not re.match(MAY_INCLUDE[room], header):
             yield number, f'{room}/ may not include "{header}"'
+
+
+def reader_breaches(room, lines):
+    for number, line in enumerate(lines, 1):
+        if room == "daemon" and STREAMS.search(line):
+            yield number, f"files are read by {READER} alone"
 
 
 def function_breaches(lines):
@@ -96,6 +106,7 @@ def file_breaches(path, room):
         yield len(lines), f"more than {MAX_FILE} lines"
     if path.suffix in (".h", ".cpp"):
         yield from include_breaches(room, lines)
+        yield from reader_breaches(room, lines)
         yield from function_breaches(lines)
     elif path.suffix == ".py" or text.startswith("#!/usr/bin/python3"):
         yield from python_breaches(text)

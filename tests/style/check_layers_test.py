@@ -20,6 +20,7 @@ BROKEN = {
     "a leaf that knows the daemon": ("pyhost/a.cpp", '#include "daemon/log.h"\n'),
     "the daemon behind the door": ("daemon/gateway/a.cpp", '#include "pyhost/internal/py.h"\n'),
     "an include that is not from the root": ("daemon/a.cpp", '#include "log.h"\n'),
+    "a file that is read in another way": ("daemon/a.cpp", "std::ifstream file(path);\n"),
     "a long file": ("daemon/a.h", "//\n" * 401),
     "a long function": ("daemon/a.cpp", "int f() {\n" + "  g();\n" * 39 + "}\n"),
     "a long parameter list": ("daemon/a.cpp", "int f(int a,\n  int b) {\n" + "  g();\n" * 38 + "}\n"),

@@ -20,6 +20,7 @@ pycgid_unit_test(daemon_unit
     pool_scaling_test.cpp
     pool_supervisor_test.cpp
     process_test.cpp
+    read_file_test.cpp
     service_manager_test.cpp
     status_test.cpp
     template_process_test.cpp
