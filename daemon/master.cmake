@@ -31,6 +31,7 @@ target_sources(daemon_core PRIVATE
   master/managed_pool.cpp
   master/master.cpp
   master/master_control.cpp
+  master/master_words.cpp
   master/path_problem.cpp
   master/pid_file.cpp
   master/pool_forking.cpp
@@ -53,6 +54,7 @@ target_sources(daemon_core PRIVATE
   master/signals.cpp
   master/socket_holder.cpp
   master/socket_reach.cpp
+  master/task_guard.cpp
   master/template_process.cpp
   master/trusted_path.cpp
   master/unix_socket.cpp

@@ -22,7 +22,8 @@ FileText refused(std::string why) {
   return {{}, 0, std::move(why)};
 }
 
-// open(2) of a pipe waits for a writer unless O_NONBLOCK is given, and a terminal would become ours.
+// open(2) of a pipe waits for a writer unless O_NONBLOCK is given, and a terminal would become
+// ours.
 constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 
 }  // namespace

@@ -99,8 +99,8 @@ class ManagedPool {
   void recover(TimePoint now);
 
   // --- reload and change: pool_reload.cpp ---
-  // Makes the pool known to a running gateway.
-  void introduce() const;
+  // Makes the pool known to a running gateway; `text` is the file of its settings.
+  void introduce(pyhost::UniqueFd text) const;
   // Starts a generation of this; one that has not started yet starts anew.
   void reload(PoolConfig config, TimePoint now);
   // Of what it was last told to be.
@@ -152,7 +152,8 @@ class ManagedPool {
   void start_anew(PoolConfig config, TimePoint now);
   void drop_next();
   bool is_change(const PoolConfig& config) const { return config.settings != settings(); }
-  void tell_settings(const PoolConfig& config, std::uint32_t generation) const;
+  void tell_settings(pyhost::UniqueFd text, const PoolSettings& settings,
+                     std::uint32_t generation) const;
   void move_listeners();
   void match_protocols();
   void take_offered(const PoolSettings& next);

@@ -32,17 +32,6 @@ TimePoint current_time() {
   return std::chrono::steady_clock::now();
 }
 
-std::string plural(unsigned count, std::string_view thing) {
-  return concat(count, " ", thing, count == 1 ? "" : "s");
-}
-
-// "4 workers", "2-8 workers"
-std::string staff_text(const PoolSettings& pool) {
-  const bool is_range = pool.processes_min < pool.processes_max;
-  return concat(is_range ? concat(pool.processes_min, "-") : "",
-                plural(pool.processes_max, "worker"));
-}
-
 }  // namespace
 
 Master::Master(const ConfigSource& source, LoadedConfiguration& configuration, LogFiles& logs,
@@ -64,7 +53,7 @@ Master::Master(const ConfigSource& source, LoadedConfiguration& configuration, L
 
 void Master::run() {
   boot();
-  while (!is_over()) wait();
+  while (!is_over()) turn();
   if (failure_) throw *failure_;
   log_notice("stopped");
 }
@@ -91,10 +80,21 @@ bool Master::is_over() const {
   return phase_ >= Phase::stopping && !gateway_.is_running() && pools_.have_all_ended();
 }
 
-void Master::wait() {
+void Master::turn() {
+  guard_.run("do a turn", [this] { wait(); });
+  const Milliseconds pause = std::max(guard_.take_pause(), pools_.take_pause());
+  if (pause.count() > 0) ::poll(nullptr, 0, static_cast<int>(pause.count()));
+}
+
+std::vector<pollfd> Master::waited_for() const {
   std::vector<pollfd> entries{
       {signals_.get(), POLLIN, 0}, {gateway_.link_fd(), POLLIN, 0}, {control_.fd(), POLLIN, 0}};
   for (int fd : pools_.status_fds()) entries.push_back({fd, POLLIN, 0});
+  return entries;
+}
+
+void Master::wait() {
+  std::vector<pollfd> entries = waited_for();
   if (::poll(entries.data(), entries.size(), patience(current_time())) < 0 && errno != EINTR) {
     // Only a lack of memory can be the cause; nothing is lost by trying again.
     return;
@@ -103,14 +103,19 @@ void Master::wait() {
   for (std::size_t i = 3; i < entries.size(); ++i) {
     if (entries[i].revents != 0) pools_.on_status_readable(entries[i].fd, now);
   }
-  if (entries[1].revents != 0) on_messages();
-  if (entries[0].revents != 0) on_signals();
-  if (entries[2].revents != 0) control_.on_events(now);
-  on_time(now);
+  if (entries[1].revents != 0) guard_.run("read messages", [this] { on_messages(); });
+  if (entries[0].revents != 0 || reap_again_) {
+    reap_again_ = !guard_.run("obey a signal", [this] { on_signals(); });
+  }
+  if (entries[2].revents != 0)
+    guard_.run(
+        "answer", [&] { control_.on_events(now); }, "control");
+  guard_.run("do what is due", [&] { on_time(now); });
   pools_.settle(current_time());
-  hear_news();
-  control_.advance(now);
-  tell_service();
+  guard_.run("announce pools", [this] { hear_news(); });
+  guard_.run(
+      "answer", [&] { control_.advance(now); }, "control");
+  guard_.run("notify the service manager", [this] { tell_service(); });
 }
 
 int Master::patience(TimePoint now) const {
@@ -129,6 +134,7 @@ int Master::patience(TimePoint now) const {
 }
 
 void Master::on_signals() {
+  if (reap_again_) reap_children();
   while (const int signal = next_signal(signals_)) on_signal(signal);
 }
 
@@ -274,13 +280,6 @@ void Master::on_start_failure(ManagedPool& pool, TimePoint now) {
   } else {
     pool.retry_later(now);
   }
-}
-
-void Master::announce(const ManagedPool& pool) const {
-  const PoolSettings& settings = pool.settings();
-  log_notice(concat("ready: pool ", in_quotes(settings.name), ", ", staff_text(settings), " x ",
-                    plural(settings.threads, "thread"), settings.preload ? ", preloaded" : "",
-                    ", on ", pool.addresses_text()));
 }
 
 // While the gateway is being replaced there is nobody to tell.

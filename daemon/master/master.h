@@ -9,11 +9,14 @@
 #include "daemon/master/process_title.h"
 #include "daemon/master/reconfiguration.h"
 #include "daemon/master/service_manager.h"
+#include "daemon/master/task_guard.h"
 #include "pyhost/unique_fd.h"
 
 #include <cstdint>
 #include <optional>
+#include <poll.h>
 #include <string>
+#include <vector>
 
 namespace pycgid {
 
@@ -59,6 +62,9 @@ class Master : private PoolHost, private ControlHost {
   void boot();
   void start_gateway(TimePoint now);
   bool is_over() const;
+  // One turn of the loop; what any task in it throws is logged, and the others are done.
+  void turn();
+  std::vector<pollfd> waited_for() const;
   void wait();
   int patience(TimePoint now) const;
   void on_signals();
@@ -97,6 +103,8 @@ class Master : private PoolHost, private ControlHost {
   std::optional<TimePoint> end_due_;      // when patience with the end is over
   std::optional<StartupError> failure_;
   ControlServer control_;
+  TaskGuard guard_;
+  bool reap_again_ = false;  // a signal, which may have been CHLD, could not be obeyed
 };
 
 }  // namespace pycgid

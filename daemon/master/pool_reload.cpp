@@ -44,8 +44,8 @@ void give_rights(const BoundSocket& socket, const PoolSettings& pool) {
 
 }  // namespace
 
-void ManagedPool::introduce() const {
-  tell_settings(plan_.config, 0);
+void ManagedPool::introduce(pyhost::UniqueFd text) const {
+  tell_settings(std::move(text), settings(), 0);
   send_logs();
 }
 
@@ -69,8 +69,12 @@ void ManagedPool::begin_reload(PoolConfig config, TimePoint now) {
   const bool change = is_change(config);
   try {
     Plan plan = plan_reload(std::move(config));
-    if (change) tell_settings(plan.config, workers_.next_generation());
+    pyhost::UniqueFd text;
+    if (change) text = pool_settings_file(plan.config.section);
     next_ = std::make_unique<Plan>(std::move(plan));
+    if (change) {
+      tell_settings(std::move(text), next_->config.settings, workers_.next_generation());
+    }
   } catch (const StartupError& error) {
     drop_next();
     workers_.note_reload_failure(error.text, now);
@@ -109,6 +113,9 @@ ManagedPool::Plan ManagedPool::plan_reload(PoolConfig config) {
 void ManagedPool::start_anew(PoolConfig config, TimePoint now) {
   const bool change = is_change(config);
   if (!change && !failure_) return workers_.reload(now);
+  pyhost::UniqueFd text;
+  if (change) text = pool_settings_file(config.section);
+  // Nothing fails from here on but prepare(), which says so in failure().
   workers_.cancel_start();
   retry_due_.reset();
   said_.clear();
@@ -118,7 +125,7 @@ void ManagedPool::start_anew(PoolConfig config, TimePoint now) {
   if (change) {
     const PoolSettings before = settings();
     plan_.config = std::move(config);
-    tell_settings(plan_.config, workers_.next_generation());
+    tell_settings(std::move(text), settings(), workers_.next_generation());
     move_listeners();
     apply_socket_rights(before);
   }
@@ -253,12 +260,13 @@ void ManagedPool::remove(TimePoint now) {
   stop(now);
 }
 
-void ManagedPool::tell_settings(const PoolConfig& config, std::uint32_t generation) const {
+void ManagedPool::tell_settings(pyhost::UniqueFd text, const PoolSettings& settings,
+                                std::uint32_t generation) const {
   Message message{.type = MessageType::configure_pool, .pool = id_, .generation = generation};
-  message.fds.push_back(pool_settings_file(config.section));
+  message.fds.push_back(std::move(text));
   const LogFiles& logs = context_.logs;
-  if (auto fd = logs.access_log(config.settings)) message.fds.push_back(std::move(fd));
-  if (auto fd = logs.slow_log(config.settings)) message.fds.push_back(std::move(fd));
+  if (auto fd = logs.access_log(settings)) message.fds.push_back(std::move(fd));
+  if (auto fd = logs.slow_log(settings)) message.fds.push_back(std::move(fd));
   context_.host.tell_gateway(message);
 }
 

@@ -66,7 +66,8 @@ std::vector<int> PoolSet::status_fds() const {
 }
 
 void PoolSet::on_status_readable(int fd, TimePoint now) {
-  for (const auto& pool : pools_) pool->on_readable(fd, now);
+  for_each("read what a worker says of pool",
+           [&](ManagedPool& pool) { pool.on_readable(fd, now); });
 }
 
 bool PoolSet::on_message(const Message& message, TimePoint now) {
@@ -106,7 +107,8 @@ bool PoolSet::owns(pid_t pid) const {
 }
 
 void PoolSet::on_exited(pid_t pid, int wait_status, TimePoint now) {
-  for (const auto& pool : pools_) pool->on_exited(pid, wait_status, now);
+  for_each("attend to the end of a process of pool",
+           [&](ManagedPool& pool) { pool.on_exited(pid, wait_status, now); });
 }
 
 std::optional<TimePoint> PoolSet::next_due() const {
@@ -119,13 +121,17 @@ std::optional<TimePoint> PoolSet::next_due() const {
 }
 
 void PoolSet::on_time(TimePoint now) {
-  for (const auto& pool : pools_) pool->on_time(now);
+  for_each("do what is due in pool", [&](ManagedPool& pool) { pool.on_time(now); });
 }
 
 void PoolSet::settle(TimePoint now) {
+  for_each("settle pool", [&](ManagedPool& pool) { pool.settle(now); });
+  guard_.run("close what is not used any more", [this] { drop_unused(); });
+}
+
+void PoolSet::drop_unused() {
   std::vector<const PoolSettings*> used;
   for (const auto& pool : pools_) {
-    pool->settle(now);
     used.push_back(&pool->settings());
     if (const PoolSettings* next = pool->next_settings()) used.push_back(next);
   }
@@ -145,21 +151,21 @@ void PoolSet::boot(TimePoint now) {
 }
 
 void PoolSet::stop(TimePoint now) {
-  for (const auto& pool : pools_) pool->stop(now);
+  for_each("stop pool", [&](ManagedPool& pool) { pool.stop(now); });
 }
 
 void PoolSet::kill_all() {
-  for (const auto& pool : pools_) pool->kill_all();
+  for_each("end pool", [](ManagedPool& pool) { pool.kill_all(); });
 }
 
 void PoolSet::abandon(TimePoint now) {
-  for (const auto& pool : pools_) pool->abandon(now);
+  for_each("abandon the workers of pool", [&](ManagedPool& pool) { pool.abandon(now); });
 }
 
 void PoolSet::recover(TimePoint now) {
-  for (const auto& pool : pools_) {
-    if (!pool->is_removed()) pool->recover(now);
-  }
+  for_each("recover pool", [&](ManagedPool& pool) {
+    if (!pool.is_removed()) pool.recover(now);
+  });
 }
 
 }  // namespace pycgid

@@ -6,8 +6,10 @@
 #include "daemon/link.h"
 #include "daemon/master/gateway_process.h"
 #include "daemon/master/managed_pool.h"
+#include "daemon/master/task_guard.h"
 #include "daemon/settings.h"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -52,6 +54,8 @@ class PoolSet {
   void on_time(TimePoint now);
   // Attends to what became of reloads and of pools that were removed.
   void settle(TimePoint now);
+  // As TaskGuard has it.
+  std::chrono::milliseconds take_pause() { return guard_.take_pause(); }
 
   // --- what is done to all, as ManagedPool has it ---
   void boot(TimePoint now);
@@ -61,9 +65,21 @@ class PoolSet {
   void recover(TimePoint now);
 
  private:
+  // To each pool in turn; what is thrown for one does not keep it from the others.
+  template <typename Task>
+  void for_each(std::string_view what, Task&& task) {
+    for (const auto& pool : pools_) {
+      guard_.run(
+          what, [&] { task(*pool); }, pool->settings().name);
+    }
+  }
+
+  void drop_unused();
+
   PoolContext context_;
   std::vector<std::unique_ptr<ManagedPool>> pools_;
   std::uint32_t last_id_ = 0;
+  TaskGuard guard_;
 };
 
 }  // namespace pycgid

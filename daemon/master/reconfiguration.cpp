@@ -64,12 +64,17 @@ std::string Reconfiguration::run(TimePoint now) {
     LoadedConfiguration next = read();
     Configs wanted = pool_configs(next);
     apply_global(std::move(next));
-    apply_pools(std::move(wanted), now);
-    return {};
+    return apply_pools(std::move(wanted), now);
   } catch (const StartupError& error) {
-    log_error(concat("reload failed: ", error.text, "; the old configuration stays in force"));
-    return error.text;
+    return refused(error.text);
+  } catch (const std::exception& error) {
+    return refused(error.what());
   }
+}
+
+std::string Reconfiguration::refused(std::string why) {
+  log_error(concat("reload failed: ", why, "; the old configuration stays in force"));
+  return why;
 }
 
 // All that can be wrong with the whole is found here, before anything changes.
@@ -143,7 +148,7 @@ void Reconfiguration::tell_global(pyhost::UniqueFd text) const {
 // --- pools ---------------------------------------------------------------------------------------
 
 // Pools that go come first: their sockets may be wanted by those that come.
-void Reconfiguration::apply_pools(Configs wanted, TimePoint now) {
+std::string Reconfiguration::apply_pools(Configs wanted, TimePoint now) {
   std::map<std::string, std::list<BoundSocket>> offers;
   for (const auto& pool : pools_) {
     if (pool->is_removed() || names(wanted, *pool)) continue;
@@ -156,10 +161,15 @@ void Reconfiguration::apply_pools(Configs wanted, TimePoint now) {
     log_notice(
         concat("pool ", in_quotes(pool->settings().name), " is removed, finishing its requests"));
   }
+  std::string failed;
   for (PoolConfig& config : wanted) {
-    std::list<BoundSocket> offer = std::move(offers[config.settings.name]);
-    apply_pool(std::move(config), std::move(offer), now);
+    const std::string name = config.settings.name;
+    std::list<BoundSocket> offer = std::move(offers[name]);
+    const bool done = guard_.run(
+        "change pool", [&] { apply_pool(std::move(config), std::move(offer), now); }, name);
+    if (!done) failed = concat("pool ", in_quotes(name), " cannot be changed, see the log");
   }
+  return failed;
 }
 
 void Reconfiguration::apply_pool(PoolConfig config, std::list<BoundSocket> offer, TimePoint now) {
@@ -168,10 +178,11 @@ void Reconfiguration::apply_pool(PoolConfig config, std::list<BoundSocket> offer
     pool->reload(std::move(config), now);
     return;
   }
+  pyhost::UniqueFd text = pool_settings_file(config.section);
   log_notice(concat("pool ", in_quotes(config.settings.name), " is added"));
   ManagedPool& pool = pools_.add(std::move(config));
   pool.offer(std::move(offer));
-  pool.introduce();
+  pool.introduce(std::move(text));
   pool.prepare();
   pool.boot(now);
 }

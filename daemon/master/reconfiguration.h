@@ -5,6 +5,7 @@
 #include "daemon/config_file.h"
 #include "daemon/master/log_files.h"
 #include "daemon/master/pool_set.h"
+#include "daemon/master/task_guard.h"
 #include "daemon/settings.h"
 #include "pyhost/unique_fd.h"
 
@@ -38,26 +39,28 @@ class Reconfiguration {
 
   // Reads the configuration again. What is wrong with it is logged, and changes nothing; otherwise
   // what changed is brought into force, and all applications are loaded anew. Returns what is
-  // wrong,
-  // "" when nothing is.
+  // wrong, "" when nothing is.
   std::string run(TimePoint now);
 
  private:
   using Configs = std::vector<PoolConfig>;
 
+  static std::string refused(std::string why);
   LoadedConfiguration read() const;
   void check_addresses(const PoolConfig& config, const Configs& wanted) const;
   const ManagedPool* holder_of(const Address& address) const;
   void apply_global(LoadedConfiguration next);
   void apply_backlog() const;
   void tell_global(pyhost::UniqueFd text) const;
-  void apply_pools(Configs wanted, TimePoint now);
+  // Says which pool could not be changed, "" when all were.
+  std::string apply_pools(Configs wanted, TimePoint now);
   void apply_pool(PoolConfig config, std::list<BoundSocket> offer, TimePoint now);
 
   const ConfigSource& source_;
   LoadedConfiguration& in_force_;
   PoolContext context_;
   PoolSet& pools_;
+  TaskGuard guard_;
 };
 
 }  // namespace pycgid

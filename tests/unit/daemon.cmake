@@ -23,6 +23,7 @@ pycgid_unit_test(daemon_unit
     read_file_test.cpp
     service_manager_test.cpp
     status_test.cpp
+    task_guard_test.cpp
     template_process_test.cpp
     tls_pem_test.cpp
     trusted_path_test.cpp
