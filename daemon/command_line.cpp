@@ -2,6 +2,7 @@
 #include "daemon/command_line.h"
 
 #include "daemon/option_table.h"
+#include "daemon/option_values.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 
@@ -40,6 +41,29 @@ std::pair<std::string, std::string> parse_bare_flag(const std::string& token) {
   const OptionRow* row = token.starts_with("--") ? find_option(token.substr(2)) : nullptr;
   if (row == nullptr || !row->placeholder.empty()) return {};
   return {std::string(row->name), "yes"};
+}
+
+// `--flag no`, where "no" would be the application.
+void refuse_flag_words(const std::vector<std::string>& arguments) {
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    const std::string& flag = arguments[i - 1];
+    if (parse_bare_flag(flag).first.empty() || !parse_flag(arguments[i])) continue;
+    usage_error(concat("option ", in_quotes(flag.substr(2)),
+                       " takes a value behind \"=\" only: ", flag, "=", arguments[i]));
+  }
+}
+
+void refuse_second_application(const std::vector<po::option>& options) {
+  const po::option* first = nullptr;
+  for (const po::option& option : options) {
+    if (option.string_key != "app" || option.value.empty()) continue;
+    if (first != nullptr) {
+      usage_error(concat("more than one application: ", in_quotes(first->value.front()), " and ",
+                         in_quotes(option.value.front()),
+                         "; name one, or describe a pool for each in a file (option \"config\")"));
+    }
+    first = &option;
+  }
 }
 
 std::string without_dashes(std::string name) {
@@ -166,12 +190,14 @@ std::string help_entry(const OptionRow& row) {
 }  // namespace
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments) {
+  refuse_flag_words(arguments);
   const std::vector<po::option> options = split_arguments(arguments);
   CommandLine command{choose_action(options), {}};
   if (command.action == CommandLine::Action::help ||
       command.action == CommandLine::Action::version) {
     return command;
   }
+  refuse_second_application(options);
   if (count(options, "config") > 1) usage_error("option \"config\" is given twice");
   command.source.given = configuration_of(options);
   std::vector<ConfigSection>& pools = command.source.given.pools;

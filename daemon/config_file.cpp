@@ -1,55 +1,33 @@
-// pycgid.conf(5), see config_file.h. Boost.Program_options reads the lines, one at a time: it tells
-// nobody the number of a line.
 #include "daemon/config_file.h"
 
+#include "daemon/config_line.h"
 #include "daemon/read_file.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
-
-#include <boost/program_options/errors.hpp>
-#include <boost/program_options/options_description.hpp>
-#include <boost/program_options/parsers.hpp>
 
 #include <algorithm>
 #include <cerrno>
 #include <glob.h>
 #include <memory>
-#include <optional>
-#include <sstream>
 #include <utility>
 #include <vector>
 
 namespace pycgid {
 namespace {
 
-namespace po = boost::program_options;
+// Some editors put it before the text; it says that this is UTF-8.
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 [[noreturn]] void refuse(const std::string& where, const std::string& text) {
   fail_start(ExitStatus::configuration, concat(text, " (", where, ")"));
 }
 
-std::string_view trimmed(std::string_view line) {
-  line = line.substr(0, line.find('#'));
+// Of a line, for a message: enough of it to be found.
+std::string_view shortened(std::string_view line) {
+  constexpr std::size_t kEnough = 80;
   const std::size_t begin = std::min(line.find_first_not_of(" \t\r"), line.size());
   line.remove_prefix(begin);
-  return line.substr(0, line.find_last_not_of(" \t\r") + 1);
-}
-
-struct NameAndValue {
-  std::string name;
-  std::string value;
-};
-
-NameAndValue split_line(std::string_view line, const std::string& where) {
-  std::istringstream stream{std::string(line)};
-  try {
-    // The table is asked about names below, for the sake of better words.
-    const auto parsed = po::parse_config_file(stream, po::options_description(), true);
-    const po::option& option = parsed.options.front();
-    return {option.string_key, option.value.front()};
-  } catch (const po::invalid_syntax&) {
-    refuse(where, concat("cannot read ", in_quotes(line), ": write NAME = VALUE"));
-  }
+  return line.substr(0, std::min(line.find_last_not_of(" \t\r") + 1, kEnough));
 }
 
 std::string read_named(const std::string& path, const std::string& place) {
@@ -87,14 +65,14 @@ class ConfigReader {
   Configuration take() { return std::move(configuration_); }
 
  private:
-  void read(const std::string& text, const std::string& name) {
+  void read(std::string_view text, const std::string& name) {
     file_ = name;
     section_ = nullptr;
-    std::istringstream lines(text);
-    std::string line;
-    for (unsigned number = 1; std::getline(lines, line); ++number) {
-      const std::string_view content = trimmed(line);
-      if (!content.empty()) read_line(content, concat(name, ":", number));
+    if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+    for (unsigned number = 1; !text.empty(); ++number) {
+      const std::string_view line = text.substr(0, text.find('\n'));
+      text.remove_prefix(std::min(line.size() + 1, text.size()));
+      read_line(line, concat(name, ":", number));
     }
   }
 
@@ -105,25 +83,35 @@ class ConfigReader {
     }
   }
 
-  void read_line(std::string_view line, const std::string& where) {
-    if (line.starts_with('[')) return begin_pool(line, where);
-    auto [name, value] = split_line(line, where);
-    if (name == "include") return note_include(value, where);
-    const OptionRow* row = find_option(name);
-    if (row == nullptr) refuse_unknown(name, where);
-    check_scope(*row, where);
-    ConfigSection& section = section_ == nullptr ? configuration_.global : *section_;
-    section.options.push_back({row, std::move(value), where});
+  void read_line(std::string_view text, const std::string& where) {
+    ConfigLine line = read_config_line(text);
+    switch (line.kind) {
+      case ConfigLine::Kind::blank:
+        return;
+      case ConfigLine::Kind::head:
+        return begin_pool(std::move(line.name), where);
+      case ConfigLine::Kind::option:
+        return read_option(std::move(line), where);
+      case ConfigLine::Kind::wrong:
+        refuse(where, concat("cannot read ", in_quotes(shortened(text)), ": ", line.problem));
+    }
   }
 
-  void begin_pool(std::string_view line, const std::string& where) {
-    const bool closed = line.ends_with(']');
-    const std::string_view name = trimmed(line.substr(1, line.size() - (closed ? 2 : 1)));
-    if (!closed || name.empty() || name.find_first_of("[]/") != std::string::npos) {
-      refuse(where, concat("cannot read ", in_quotes(line),
-                           ": write [NAME] with the name of a pool, without brackets and slashes"));
+  void read_option(ConfigLine line, const std::string& where) {
+    if (!line.warning.empty()) {
+      configuration_.warnings.push_back(
+          concat("option ", in_quotes(line.name), ": ", line.warning, " (", where, ")"));
     }
-    configuration_.pools.push_back({std::string(name), where, {}});
+    if (line.name == "include") return note_include(line.value, where);
+    const OptionRow* row = find_option(line.name);
+    if (row == nullptr) refuse_unknown(line.name, where);
+    check_scope(*row, where);
+    ConfigSection& section = section_ == nullptr ? configuration_.global : *section_;
+    section.options.push_back({row, std::move(line.value), where});
+  }
+
+  void begin_pool(std::string name, const std::string& where) {
+    configuration_.pools.push_back({std::move(name), where, {}});
     section_ = &configuration_.pools.back();
   }
 

@@ -2,6 +2,7 @@
 #include "daemon/configuration.h"
 
 #include "daemon/address.h"
+#include "daemon/config_line.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 
@@ -33,13 +34,29 @@ void note_place(Settings& settings, const GivenOption& option) {
   if (name == "fastcgi" || name == "scgi") pool.addresses.back().places.note(name, option.where);
 }
 
+bool has_control(std::string_view text) {
+  return std::ranges::any_of(text, [](char character) {
+    const auto byte = static_cast<unsigned char>(character);
+    return byte < ' ' || byte == 0x7f;
+  });
+}
+
+// Values reach command lines, environments, paths and lines of the log. Only a variable of the
+// environment may have more than one line.
+std::string unfit(const OptionRow& row, std::string_view value) {
+  if (value.find('\0') != std::string_view::npos) return "must not hold a NUL byte";
+  if (row.name == "env" || !has_control(value)) return {};
+  return "must not hold control characters";
+}
+
 void apply(Settings& settings, const GivenOption& option) {
   const OptionRow& row = *option.row;
   if (row.set == nullptr) {
     refuse(option.where,
            concat("option ", in_quotes(row.name), " is not built yet in this version"));
   }
-  const std::string wrong = row.set(settings, option.value, row);
+  std::string wrong = unfit(row, option.value);
+  if (wrong.empty()) wrong = row.set(settings, option.value, row);
   if (wrong.empty()) return note_place(settings, option);
   refuse(option.where, concat("bad value ", in_quotes(option.value), " for option ",
                               in_quotes(row.name), ": ", wrong));
@@ -129,6 +146,10 @@ void check_names(const std::vector<ConfigSection>& pools) {
   std::map<std::string_view, const ConfigSection*> seen;
   for (const ConfigSection& pool : pools) {
     const auto [first, fresh] = seen.emplace(pool.name, &pool);
+    if (has_control(pool.name)) {
+      refuse(pool.where,
+             concat("the name ", in_quotes(pool.name), " of a pool holds control characters"));
+    }
     if (fresh) continue;
     refuse(pool.where, concat("pool ", in_quotes(pool.name), " was described before, at ",
                               first->second->where, "; give one of them another name"));
@@ -177,12 +198,12 @@ void add_missing(ConfigSection& section, std::string_view option, std::string va
 }
 
 void append_line(std::string& text, const OptionRow& row, std::string_view value) {
-  if (!fits_in_file(value)) {
+  if (!fits_in_line(value)) {
     fail_start(ExitStatus::configuration,
                concat("value ", in_quotes(value), " of option ", in_quotes(row.name),
                       " cannot stand in a configuration file"));
   }
-  text += concat(row.name, " = ", value, "\n");
+  text += concat(row.name, " = ", write_config_value(row.name, value), "\n");
 }
 
 // A default that another option has replaced is none.
@@ -248,7 +269,7 @@ std::string configuration_text(const ConfigSection& global, std::span<const Conf
   std::string text;
   append_section(text, global, OptionScope::global);
   for (const ConfigSection& pool : pools) {
-    if (!fits_in_file(pool.name)) {
+    if (read_config_line(concat("[", pool.name, "]")).name != pool.name) {
       fail_start(ExitStatus::configuration, concat("the name ", in_quotes(pool.name),
                                                    " cannot stand in a configuration file"));
     }
@@ -269,14 +290,6 @@ std::vector<std::string_view> changed_options(const ConfigSection& before,
     }
   }
   return names;
-}
-
-bool fits_in_file(std::string_view text) {
-  const auto is_blank = [](char character) { return character == ' ' || character == '\t'; };
-  if (!text.empty() && (is_blank(text.front()) || is_blank(text.back()))) return false;
-  return std::ranges::none_of(text, [](char character) {
-    return character == '#' || character == '\n' || character == '\r' || character == '\0';
-  });
 }
 
 }  // namespace pycgid

@@ -30,6 +30,7 @@ struct ConfigSection {
 struct Configuration {
   ConfigSection global;
   std::vector<ConfigSection> pools;
+  std::vector<std::string> warnings{};  // of lines that look meant otherwise, for -t
 };
 
 // Writes down what follows from what was given: a pool without a user has the global one, one
@@ -47,9 +48,5 @@ std::string configuration_text(const ConfigSection& global, std::span<const Conf
 // The names of the options whose values differ, in the order of the table.
 std::vector<std::string_view> changed_options(const ConfigSection& before,
                                               const ConfigSection& after);
-
-// Whether a value, or a name, is read from a file as it is written: "#" begins a comment there, and
-// blanks at the ends are cut.
-bool fits_in_file(std::string_view text);
 
 }  // namespace pycgid

@@ -52,6 +52,9 @@ void serve(const ConfigSource& source, const ProcessTitle& title) {
 
 void check(const CommandLine& command) {
   const auto [written, settings] = load(command.source);
+  for (const std::string& warning : written.warnings) {
+    std::cerr << "pycgid: warning: " << escape_control(warning) << '\n';
+  }
   const bool show = command.action == CommandLine::Action::check_and_show;
   check_settings(settings, show ? "# " : "");
   if (show) std::cout << configuration_text(written.global, written.pools);

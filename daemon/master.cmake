@@ -4,6 +4,7 @@ target_sources(daemon_core PRIVATE
   check.cpp
   command_line.cpp
   config_file.cpp
+  config_line.cpp
   configuration.cpp
   handover.cpp
   libexec.cpp

@@ -41,6 +41,13 @@ inline std::string time_text(std::uint64_t milliseconds) {
   return duration_text(Milliseconds(milliseconds));
 }
 
+// `what` names the units that there are; `nearest` is what was meant, or "".
+inline std::string no_such_value(std::string_view what, const std::string& nearest) {
+  std::string text = concat("must be ", what, ", without a blank");
+  if (!nearest.empty()) text += concat("; did you mean ", in_quotes(nearest), "?");
+  return text;
+}
+
 template <auto Member>
 std::string set_number(Settings& settings, std::string_view value, const OptionRow& row) {
   return set_in_range<Member>(settings, parse_number(value), row, std::to_string);
@@ -48,12 +55,21 @@ std::string set_number(Settings& settings, std::string_view value, const OptionR
 
 template <auto Member>
 std::string set_size(Settings& settings, std::string_view value, const OptionRow& row) {
-  return set_in_range<Member>(settings, parse_size(value), row, size_text);
+  const auto size = parse_size(value);
+  if (!size) {
+    return no_such_value("bytes, or a number with K, M or G behind it", nearest_size(value));
+  }
+  return set_in_range<Member>(settings, size, row, size_text);
 }
 
 template <auto Member>
 std::string set_time(Settings& settings, std::string_view value, const OptionRow& row) {
-  return set_in_range<Member>(settings, parse_time(value), row, time_text);
+  const auto time = parse_time(value);
+  if (!time) {
+    return no_such_value("seconds, or a number with ms, s, m, h or d behind it",
+                         nearest_time(value));
+  }
+  return set_in_range<Member>(settings, time, row, time_text);
 }
 
 template <auto Member>

@@ -69,6 +69,10 @@ std::string set_control(Settings& settings, std::string_view value, const Option
 std::string add_env(Settings& settings, std::string_view value, const OptionRow&) {
   const std::size_t equals = value.find('=');
   if (equals == 0 || equals == std::string_view::npos) return "must be NAME=VALUE";
+  constexpr std::string_view kForeign = " \t\r\n\"'";
+  if (value.substr(0, equals).find_first_of(kForeign) != std::string_view::npos) {
+    return "must be NAME=VALUE, with a NAME without blanks and quotes";
+  }
   settings.pools.back().env.emplace_back(value);
   return {};
 }
@@ -132,8 +136,6 @@ std::string set_access_log(Settings& settings, std::string_view value, const Opt
 }
 
 std::string set_access_format(Settings& settings, std::string_view value, const OptionRow& row) {
-  const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; };
-  if (std::ranges::any_of(value, is_control)) return "must not hold control characters";
   if (std::string wrong = AccessFormat().compile(value); !wrong.empty()) return wrong;
   return set_text<&PoolSettings::access_format>(settings, value, row);
 }

@@ -46,7 +46,63 @@ std::optional<std::uint64_t> parse_with_unit(std::string_view text, std::span<co
   return std::nullopt;
 }
 
+// Units as others write them, in small letters and without the "s" of a plural.
+struct Synonym {
+  std::string_view written;
+  std::string_view unit;
+};
+
+constexpr std::array<Synonym, 12> kSizeSynonyms{{{"b", ""},
+                                                 {"byte", ""},
+                                                 {"k", "K"},
+                                                 {"kb", "K"},
+                                                 {"kib", "K"},
+                                                 {"m", "M"},
+                                                 {"mb", "M"},
+                                                 {"mib", "M"},
+                                                 {"megabyte", "M"},
+                                                 {"g", "G"},
+                                                 {"gb", "G"},
+                                                 {"gib", "G"}}};
+constexpr std::array<Synonym, 13> kTimeSynonyms{{{"ms", "ms"},
+                                                 {"msec", "ms"},
+                                                 {"millisecond", "ms"},
+                                                 {"s", "s"},
+                                                 {"sec", "s"},
+                                                 {"second", "s"},
+                                                 {"m", "m"},
+                                                 {"min", "m"},
+                                                 {"minute", "m"},
+                                                 {"h", "h"},
+                                                 {"hour", "h"},
+                                                 {"d", "d"},
+                                                 {"day", "d"}}};
+
+std::string nearest(std::string_view text, std::span<const Synonym> synonyms) {
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const std::string number(text.substr(0, digits));
+  text.remove_prefix(std::min(text.find_first_not_of(" \t", digits), text.size()));
+  if (number.empty()) return {};
+  std::string written;
+  for (char letter : text) {
+    written += letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+  }
+  if (written.size() > 2 && written.ends_with('s') && written != "ms") written.pop_back();
+  for (const Synonym& synonym : synonyms) {
+    if (synonym.written == written) return number + std::string(synonym.unit);
+  }
+  return {};
+}
+
 }  // namespace
+
+std::string nearest_size(std::string_view text) {
+  return nearest(text, kSizeSynonyms);
+}
+
+std::string nearest_time(std::string_view text) {
+  return nearest(text, kTimeSynonyms);
+}
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {
   return parse_digits(text, 10);

@@ -23,6 +23,10 @@ std::optional<bool> parse_flag(std::string_view text);
 std::optional<unsigned> parse_mode(std::string_view text);
 std::optional<LogLevel> parse_log_level(std::string_view text);
 
+// What was meant by "512MB" or "30 sec": "512M", "30s"; "" when that is not clear.
+std::string nearest_size(std::string_view text);
+std::string nearest_time(std::string_view text);
+
 // The inverse of parse_size, for range messages: "64K", "1G", "100".
 std::string size_text(std::uint64_t bytes);
 

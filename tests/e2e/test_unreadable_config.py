@@ -47,7 +47,12 @@ def put_endless_file(path):
     return "it is larger than 1M"
 
 
-KINDS = [put_directory, put_pipe, put_device, put_dying_file, put_endless_file]
+def put_zeros(path):
+    path.write_bytes(b"[shop]\nchdir = /srv\0/etc\n")
+    return "NUL"
+
+
+KINDS = [put_directory, put_pipe, put_device, put_dying_file, put_endless_file, put_zeros]
 
 
 @pytest.mark.parametrize("put", KINDS)

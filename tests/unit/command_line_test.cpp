@@ -53,6 +53,14 @@ TEST_CASE("command line: a flag can be switched off", "[options]") {
         "bad value \"maybe\" for option \"allow-root\": must be yes or no");
 }
 
+TEST_CASE("command line: a flag takes its value behind = only", "[options]") {
+  CHECK(refusal({"--request-buffering", "no", "x"})
+            .starts_with("option \"request-buffering\" takes a value behind \"=\" only: "
+                         "--request-buffering=no"));
+  CHECK(refusal({"x", "--clear-env", "yes"}).find("--clear-env=yes") != std::string::npos);
+  CHECK(refusal({"--clear-env", "--threads", "1", "x"}) == "");
+}
+
 TEST_CASE("command line: a repeatable option adds up", "[options]") {
   const Settings settings =
       settings_of({"--env", "A=1", "--env", "B=2", "--pythonpath", "/x", "app"});
@@ -113,7 +121,7 @@ TEST_CASE("command line: without an application and a file nothing can start", "
 TEST_CASE("command line: what stands there twice is refused", "[options]") {
   CHECK(refusal({"--threads=1", "--threads=2", "x"})
             .starts_with("option \"threads\" is given twice"));
-  CHECK(refusal({"x", "y"}).starts_with("option \"app\" is given twice"));
+  CHECK(refusal({"x", "y"}).starts_with("more than one application: \"x\" and \"y\"; name one"));
   CHECK(refusal({"--python=p", "--venv=v", "x"}).starts_with("options \"python\" and \"venv\""));
 }
 

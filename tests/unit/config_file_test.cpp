@@ -212,12 +212,56 @@ TEST_CASE("config file: what is printed reads back as the same settings", "[conf
   CHECK(text.find("\npython = ") > text.find("[shop]"));
 }
 
-TEST_CASE("config file: a value that cannot be read back is not printed", "[config]") {
-  for (const char* value : {"a#b", " a", "a\t", "a\nb"}) {
+TEST_CASE("config file: what needs quotes is printed in quotes", "[config]") {
+  for (const char* value : {"A=a#b", "A= #b ", "A=\"b\"", "A=\t", "A=a\\"}) {
     Configuration configuration = read(kPool);
-    configuration.pools[0].options.push_back({find_option("chdir"), value});
-    CHECK_THROWS_AS(configuration_text(configuration.global, configuration.pools), StartupError);
+    configuration.pools[0].options.push_back({find_option("env"), value});
+    const std::string text = configuration_text(configuration.global, configuration.pools);
+    INFO(text);
+    CHECK(settings_of(text) == make_settings(configuration));
   }
+}
+
+TEST_CASE("config file: a value that cannot be read back is not printed", "[config]") {
+  Configuration configuration = read(kPool);
+  configuration.pools[0].options.push_back({find_option("env"), "A=a\nb"});
+  CHECK_THROWS_AS(configuration_text(configuration.global, configuration.pools), StartupError);
+  configuration.pools[0].options.pop_back();
+  configuration.pools[0].name = "a # b";
+  CHECK_THROWS_AS(configuration_text(configuration.global, configuration.pools), StartupError);
+}
+
+TEST_CASE("config file: a byte order mark is no part of the first option", "[config]") {
+  CHECK(settings_of("\xef\xbb\xbfuser = www-data\n" + kPool).user == "www-data");
+  CHECK(refusal("\xff\xfeu\0s\0").find("write NAME = VALUE") != std::string::npos);
+}
+
+TEST_CASE("config file: no value and no name holds NUL or control characters", "[config]") {
+  using namespace std::string_literals;
+  for (const OptionRow& row : option_rows()) {
+    if (row.set == nullptr) continue;
+    INFO(row.name);
+    for (const std::string& value : {"A=/x\0y"s, "\0"s, "A=/x\x1by"s}) {
+      Configuration configuration = read(kPool);
+      const bool is_global = row.scope == OptionScope::global;
+      ConfigSection& section = is_global ? configuration.global : configuration.pools[0];
+      std::erase_if(section.options, [&](const GivenOption& old) { return old.row == &row; });
+      section.options.push_back({&row, value, "x.conf:9"});
+      if (row.name == "env" && value.find('\0') == std::string::npos) {
+        CHECK_NOTHROW(make_settings(configuration));
+      } else {
+        CHECK_THROWS_AS(make_settings(configuration), StartupError);
+      }
+    }
+  }
+  CHECK(refusal("[a\x01]\n").find("holds control characters") != std::string::npos);
+}
+
+TEST_CASE("config file: lines that look meant otherwise are told with their place", "[config]") {
+  const Configuration configuration = read(kPool + "env = A=ab #cd\n");
+  REQUIRE(configuration.warnings.size() == 1);
+  CHECK(configuration.warnings[0].starts_with("option \"env\": \"#cd\" is a comment"));
+  CHECK(configuration.warnings[0].ends_with("(x.conf:4)"));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@ pycgid_unit_test(daemon_unit
     bound_socket_test.cpp
     command_line_test.cpp
     config_file_test.cpp
+    config_line_test.cpp
     control_server_test.cpp
     handover_test.cpp
     link_test.cpp

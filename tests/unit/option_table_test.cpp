@@ -71,6 +71,29 @@ TEST_CASE("option table: a range message uses the unit of the option", "[options
   CHECK(set("queue-timeout", "0") == "must be between 1ms and 365d");
 }
 
+TEST_CASE("option table: sizes and times name the units that there are", "[options]") {
+  CHECK(set("max-body", "512MB") ==
+        "must be bytes, or a number with K, M or G behind it, without a blank; did you mean "
+        "\"512M\"?");
+  CHECK(set("max-body", "1 gib").ends_with("did you mean \"1G\"?"));
+  CHECK(set("max-body", "10 bytes").ends_with("did you mean \"10\"?"));
+  CHECK(set("max-body", "1T") ==
+        "must be bytes, or a number with K, M or G behind it, without a blank");
+  CHECK(set("send-timeout", "30 s") ==
+        "must be seconds, or a number with ms, s, m, h or d behind it, without a blank; did you "
+        "mean \"30s\"?");
+  CHECK(set("send-timeout", "5min").ends_with("did you mean \"5m\"?"));
+  CHECK(set("send-timeout", "2 Hours").ends_with("did you mean \"2h\"?"));
+  CHECK(set("send-timeout", "soon").find("did you mean") == std::string::npos);
+}
+
+TEST_CASE("option table: a variable has a name without blanks and quotes", "[options]") {
+  for (const char* wrong : {"export A=1", "\"A=1", "A B=1", "'A'=1"}) {
+    CHECK(set("env", wrong).ends_with("with a NAME without blanks and quotes"));
+  }
+  CHECK(set("env", "A.b-C=\"x y\"") == "");
+}
+
 TEST_CASE("option table: values arrive in their field", "[options]") {
   Settings settings = one_pool();
   CHECK(set(settings, "max-body", "2G") == "");
