@@ -6,6 +6,7 @@ import types
 
 def make(host, version):
     module = types.ModuleType("pycgid", "What pycgid(8) offers to the applications it runs.")
+    module.ClientGone = host.ClientGone
     module.RequestTimeout = host.RequestTimeout
     module.__version__ = version
     return module

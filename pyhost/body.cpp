@@ -22,6 +22,7 @@ Body::Body(WorkerEnd& worker, const TakenRequest& request)
   if (source_ == BodyMode::inlined) source_ = BodyMode::none;
   // Received even if nobody reads it: the next request's descriptor waits behind it.
   if (source_ == BodyMode::file) file_ = worker_.receive_file(slot_);
+  if (source_ == BodyMode::file && !file_) error_ = EMFILE;  // the one reason why none comes
 }
 
 Body::Body(Body& front, std::uint64_t at)
@@ -33,9 +34,9 @@ Body::Body(Body& front, std::uint64_t at)
       length_(front.length_) {
   front.window_.remove_suffix(window_.size());
   front.length_ = at;
-  // Without a descriptor (EMFILE) reading fails as it does for any unreadable file.
   if (source_ == BodyMode::file) {
     file_.reset(::fcntl(front.file_.get(), F_DUPFD_CLOEXEC, 0));
+    if (!file_) error_ = front.error_ != 0 ? front.error_ : errno;
   }
 }
 
@@ -47,9 +48,7 @@ std::uint64_t Body::expected() const {
 Body::Got Body::read(std::span<char> into, std::size_t& count) {
   if (closed_) return Got::closed;
   if (source_ == BodyMode::none) return Got::end;
-  const Got got = source_ == BodyMode::ring ? read_ring(into, count) : read_file(into, count);
-  broken_ = got == Got::broken;
-  return got;
+  return source_ == BodyMode::ring ? read_ring(into, count) : read_file(into, count);
 }
 
 Body::Got Body::read_ring(std::span<char> into, std::size_t& count) {
@@ -65,13 +64,17 @@ Body::Got Body::read_ring(std::span<char> into, std::size_t& count) {
 
 Body::Got Body::read_file(std::span<char> into, std::size_t& count) {
   if (offset_ >= length_) return Got::end;
+  if (!file_) return Got::unreadable;
   const auto wanted =
       static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), length_ - offset_));
   ssize_t got = 0;
   do {
     got = ::pread(file_.get(), into.data(), wanted, static_cast<off_t>(offset_));
   } while (got < 0 && errno == EINTR);
-  if (got <= 0) return Got::broken;
+  if (got <= 0) {
+    error_ = got < 0 ? errno : EIO;
+    return Got::unreadable;
+  }
   count = static_cast<std::size_t>(got);
   offset_ += count;
   return Got::bytes;

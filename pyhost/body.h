@@ -16,10 +16,11 @@ namespace pyhost {
 class Body {
  public:
   enum class Got {
-    bytes,   // one at least
-    end,     // the body is over, and whole
-    broken,  // the front went away before its end, or the file cannot be read
-    closed   // the request is over, and with it the body
+    bytes,       // one at least
+    end,         // the body is over, and whole
+    broken,      // the front went away before its end
+    unreadable,  // the file that has it cannot be read, see error()
+    closed       // the request is over, and with it the body
   };
 
   // `worker` outlives the body; so do the views of `request`, until close().
@@ -49,8 +50,8 @@ class Body {
   // The slot is about to be the gateway's again.
   void close();
   bool closed() const { return closed_; }
-  // A read has failed.
-  bool broken() const { return broken_; }
+  // Why it is unreadable, as errno has it.
+  int error() const { return error_; }
 
  private:
   Got read_ring(std::span<char> into, std::size_t& count);
@@ -62,7 +63,7 @@ class Body {
   std::vector<char> buffer_;  // read ahead, for lines
   BodyMode source_;           // ring or file; none: the window is all there is
   bool closed_ = false;
-  bool broken_ = false;
+  int error_ = 0;
   std::uint32_t slot_;
   UniqueFd file_;
   std::uint64_t offset_ = 0;  // in the file

@@ -34,8 +34,12 @@ void log_exception(const ModuleState& state, std::string_view heading) {
     message.append(PyBytes_AS_STRING(text.get()),
                    static_cast<std::size_t>(PyBytes_GET_SIZE(text.get())));
   } else {
-    PyErr_Clear();
-    message.append(Py_TYPE(exception.get())->tp_name).append(" (its traceback cannot be shown)");
+    // What it raises when it is asked for its text is part of what went wrong.
+    const auto other = PyRef::steal(py::take_exception());
+    message.append(Py_TYPE(exception.get())->tp_name).append(" (its traceback cannot be shown");
+    message.append(other ? ": " : "")
+        .append(other ? Py_TYPE(other.get())->tp_name : "")
+        .append(")");
   }
   const Detach detach;
   log_text(LogLevel::error, message);

@@ -1,5 +1,7 @@
 #include "pyhost/file_wrapper.h"
 
+#include "pyhost/exceptions.h"
+
 #include <cstdint>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -91,7 +93,7 @@ PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(construct)},
 // file in `file`, io.BufferedReader has its FileIO in `raw`.
 PyRef inner(PyObject* object, PyObject* name) {
   auto found = PyRef::steal(py::optional_attribute(object, name));
-  if (!found) PyErr_Clear();
+  forgive();
   return found;
 }
 
@@ -103,18 +105,19 @@ bool is_instance(PyObject* object, PyObject* type) {
 // a GzipFile has the descriptor of its compressed file, a TextIOWrapper decodes.
 bool reads_descriptor(const ModuleState& state, PyObject* file) {
   const PyRef wrapped = is_instance(file, state.io_base) ? PyRef() : inner(file, state.str_file);
+  if (PyErr_Occurred()) return false;
   PyObject* object = wrapped ? wrapped.get() : file;
   if (!is_instance(object, state.io_base) || is_instance(object, state.file_io)) return true;
   const PyRef raw = inner(object, state.str_raw);
   return raw && is_instance(raw.get(), state.file_io);
 }
 
-// The result of a method without arguments as a number; -1 where there is none.
+// The result of a method without arguments as a number; -1 where there is none, and where the call
+// raised what forgive() does not drop.
 std::int64_t call_number(PyObject* object, PyObject* method) {
   const auto result = PyRef::steal(PyObject_CallMethodNoArgs(object, method));
   const std::int64_t number = result ? PyLong_AsLongLong(result.get()) : -1;
-  if (PyErr_Occurred()) PyErr_Clear();
-  return number;
+  return forgive() ? number : -1;
 }
 
 std::int64_t position(const ModuleState& state, PyObject* file, int fd) {
@@ -139,7 +142,7 @@ std::optional<SendableFile> sendable_file(const ModuleState& state, PyObject* it
     return std::nullopt;
   }
   const std::int64_t from = position(state, file, static_cast<int>(fd));
-  if (from < 0) return std::nullopt;
+  if (from < 0 || PyErr_Occurred()) return std::nullopt;
   const std::int64_t length = status.st_size > from ? status.st_size - from : 0;
   return SendableFile{static_cast<int>(fd),
                       {static_cast<std::uint64_t>(from), static_cast<std::uint64_t>(length)}};

@@ -18,7 +18,7 @@ struct SendableFile {
 
 // What the gateway can send of `iterable`: from the current position to the end, when it is a
 // file_wrapper, not wrapped by any middleware, over a regular file that is read as it stands.
-// Never leaves an exception.
+// Nothing with an exception set when the application's code raised one that is not to be ignored.
 std::optional<SendableFile> sendable_file(const ModuleState& state, PyObject* iterable);
 
 }  // namespace pyhost

@@ -31,6 +31,7 @@ function(pyhost_add_module python)
     body.cpp
     environ_builder.cpp
     exception_log.cpp
+    exceptions.cpp
     file_wrapper.cpp
     forking.cpp
     host.cpp

@@ -1,9 +1,11 @@
 #include "pyhost/input.h"
 
 #include "pyhost/body.h"
+#include "pyhost/exceptions.h"
 #include "pyhost/gil.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <limits>
 #include <new>
@@ -21,6 +23,10 @@ struct InputObject {
 
 Body& body_of(PyObject* self) {
   return reinterpret_cast<InputObject*>(self)->body;
+}
+
+const ModuleState& state_of(PyObject* self) {
+  return *static_cast<ModuleState*>(PyType_GetModuleState(Py_TYPE(self)));
 }
 
 // Never waits for the mutex with the GIL held: its holder may be about to ask for the GIL.
@@ -52,9 +58,12 @@ std::optional<std::size_t> parse_limit(PyObject* const* args, Py_ssize_t count) 
 }
 
 // False, with an exception set, where reading cannot go on.
-bool check(Body::Got got) {
+bool check(PyObject* self, Body::Got got) {
   if (got == Body::Got::broken) {
-    PyErr_SetString(PyExc_ConnectionAbortedError, "the request's body ended before it was whole");
+    raise_client_gone(state_of(self), "the request's body ended before it was whole");
+  } else if (got == Body::Got::unreadable) {
+    errno = body_of(self).error();
+    PyErr_SetFromErrno(PyExc_OSError);
   } else if (got == Body::Got::closed) {
     PyErr_SetString(PyExc_ValueError, "wsgi.input was read after the end of its request");
   }
@@ -78,7 +87,8 @@ bool resize(PyRef& bytes, std::size_t size) {
 }
 
 // Reads on behind the window until there are `limit` bytes or the body ends.
-PyRef gather(Body& body, std::size_t limit) {
+PyRef gather(PyObject* self, std::size_t limit) {
+  Body& body = body_of(self);
   // One byte more than is expected, so that the end is seen without making room for it.
   std::size_t room = static_cast<std::size_t>(
       std::min<std::uint64_t>({limit, body.window().size() + body.expected() + 1, kMaxBytes}));
@@ -100,12 +110,13 @@ PyRef gather(Body& body, std::size_t limit) {
     }
     size += count;
   }
-  if (!check(got) || !resize(result, size)) return {};
+  if (!check(self, got) || !resize(result, size)) return {};
   return result;
 }
 
 // One line, with its newline, of at most `limit` bytes; empty at the end of the body.
-PyRef take_line(Body& body, std::size_t limit) {
+PyRef take_line(PyObject* self, std::size_t limit) {
+  Body& body = body_of(self);
   std::size_t searched = 0;
   for (;;) {
     const std::string_view window = body.window().substr(0, limit);
@@ -118,7 +129,7 @@ PyRef take_line(Body& body, std::size_t limit) {
       const Detach detach;
       got = body.fill();
     }
-    if (!check(got)) return {};
+    if (!check(self, got)) return {};
     if (got == Body::Got::end) return take(body, searched);
   }
 }
@@ -129,11 +140,11 @@ PyObject* read(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   Body& body = body_of(self);
   const BodyLock lock(body);
   if (body.closed()) {
-    check(Body::Got::closed);
+    check(self, Body::Got::closed);
     return nullptr;
   }
   if (body.window().size() >= *limit || !body.may_grow()) return take(body, *limit).release();
-  return gather(body, *limit).release();
+  return gather(self, *limit).release();
 }
 
 PyObject* readline(PyObject* self, PyObject* const* args, Py_ssize_t count) {
@@ -141,7 +152,7 @@ PyObject* readline(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   if (!limit) return nullptr;
   Body& body = body_of(self);
   const BodyLock lock(body);
-  return take_line(body, *limit).release();
+  return take_line(self, *limit).release();
 }
 
 // Whole lines, until they have `hint` bytes between them; a hint of 0 or less counts as none, as
@@ -155,7 +166,7 @@ PyObject* readlines(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   Body& body = body_of(self);
   for (std::size_t size = 0; size < enough;) {
     const BodyLock lock(body);
-    const PyRef line = take_line(body, kNoLimit);
+    const PyRef line = take_line(self, kNoLimit);
     if (!line) return nullptr;
     if (PyBytes_GET_SIZE(line.get()) == 0) break;
     if (PyList_Append(lines.get(), line.get()) < 0) return nullptr;
@@ -168,7 +179,7 @@ PyObject* readlines(PyObject* self, PyObject* const* args, Py_ssize_t count) {
 PyObject* next_line(PyObject* self) {
   Body& body = body_of(self);
   const BodyLock lock(body);
-  PyRef line = take_line(body, kNoLimit);
+  PyRef line = take_line(self, kNoLimit);
   if (line && PyBytes_GET_SIZE(line.get()) == 0) return nullptr;
   return line.release();
 }
@@ -213,12 +224,6 @@ PyRef make_filter_data(const ModuleState& state, PyObject* input, std::uint64_t 
   if (object == nullptr) return {};
   new (&object->body) Body(body_of(input), at);
   return PyRef::steal(reinterpret_cast<PyObject*>(object));
-}
-
-bool input_broken(PyObject* input) {
-  Body& body = body_of(input);
-  const BodyLock lock(body);
-  return body.broken();
 }
 
 void close_input(PyObject* input) {

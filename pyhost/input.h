@@ -17,9 +17,6 @@ PyRef make_input(const ModuleState& state, WorkerEnd& worker, const TakenRequest
 // which keeps those.
 PyRef make_filter_data(const ModuleState& state, PyObject* input, std::uint64_t at);
 
-// A read failed because the front had gone away before the end of the body.
-bool input_broken(PyObject* input);
-
 // The request is over: reads fail from now on. Waits, without the GIL, for a thread of the
 // application that still reads.
 void close_input(PyObject* input);

@@ -44,7 +44,7 @@ void Interrupter::carry_out(const WorkerEnd::RequestDemand& demand) {
     log_stack(*story, timeout ? LogLevel::error : LogLevel::slow);
     if (!timeout) return;
     const Attach attach;
-    return thread->raise(demand, state_.request_timeout);
+    return thread->raise(demand, worker_.aborted(demand.slot), state_.request_timeout);
   }
 }
 

@@ -42,6 +42,16 @@ bool add_request_timeout(PyObject* module, PyObject*& exception) {
   return exception != nullptr && PyModule_AddObjectRef(module, "RequestTimeout", exception) == 0;
 }
 
+// An OSError, as a server that writes to a socket itself would raise it. A class of its own, by
+// which it is told from errors of the application's.
+bool add_client_gone(PyObject* module, PyObject*& exception) {
+  exception = PyErr_NewExceptionWithDoc("pycgid.ClientGone",
+                                        "Raised by reading wsgi.input or by write() when nobody "
+                                        "wants the response any more.",
+                                        PyExc_ConnectionAbortedError, nullptr);
+  return exception != nullptr && PyModule_AddObjectRef(module, "ClientGone", exception) == 0;
+}
+
 bool intern(const char* text, PyObject*& name) {
   name = PyUnicode_InternFromString(text);
   return name != nullptr;
@@ -59,6 +69,7 @@ int execute(PyObject* module) {
                     add_type(module, start_response_spec, state.start_response_type) &&
                     add_type(module, file_wrapper_spec, state.file_wrapper_type) &&
                     add_request_timeout(module, state.request_timeout) &&
+                    add_client_gone(module, state.client_gone) &&
                     import_attribute("_io", "_IOBase", state.io_base) &&
                     import_attribute("io", "FileIO", state.file_io) &&
                     import_attribute("traceback", "format_exception", state.format_exception) &&
@@ -77,6 +88,7 @@ int traverse(PyObject* module, visitproc visit, void* arg) {
   Py_VISIT(state.start_response_type);
   Py_VISIT(state.file_wrapper_type);
   Py_VISIT(state.request_timeout);
+  Py_VISIT(state.client_gone);
   Py_VISIT(state.io_base);
   Py_VISIT(state.file_io);
   Py_VISIT(state.format_exception);
@@ -89,6 +101,7 @@ int clear(PyObject* module) {
   Py_CLEAR(state.start_response_type);
   Py_CLEAR(state.file_wrapper_type);
   Py_CLEAR(state.request_timeout);
+  Py_CLEAR(state.client_gone);
   Py_CLEAR(state.io_base);
   Py_CLEAR(state.file_io);
   Py_CLEAR(state.format_exception);

@@ -12,6 +12,7 @@ struct ModuleState {
   PyTypeObject* file_wrapper_type;
 
   PyObject* request_timeout;  // the exception pycgid.RequestTimeout
+  PyObject* client_gone;      // the exception pycgid.ClientGone
 
   PyObject* io_base;           // the class _io._IOBase, from which all of io comes
   PyObject* file_io;           // the class io.FileIO

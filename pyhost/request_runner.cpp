@@ -1,6 +1,7 @@
 #include "pyhost/request_runner.h"
 
 #include "pyhost/exception_log.h"
+#include "pyhost/exceptions.h"
 #include "pyhost/file_wrapper.h"
 #include "pyhost/gil.h"
 #include "pyhost/input.h"
@@ -23,11 +24,12 @@ bool is_plain_sequence(PyObject* object) {
 }
 
 // PEP 3333, "Handling the Content-Length Header": an iterable may say that it is a single block.
+// False with an exception set when its __len__ raised one that is not to be ignored.
 bool has_length_one(PyObject* iterable) {
   const PySequenceMethods* methods = Py_TYPE(iterable)->tp_as_sequence;
   if (methods == nullptr || methods->sq_length == nullptr) return false;
   const Py_ssize_t length = PyObject_Size(iterable);
-  if (length < 0) PyErr_Clear();
+  if (length < 0) forgive();
   return length == 1;
 }
 
@@ -42,6 +44,16 @@ void flush_detached(LogStream stream) {
   flush_log(stream);
 }
 
+// What an application has put in the place of sys.stdout may keep lines back.
+void flush_python_streams() {
+  for (const char* name : {"stdout", "stderr"}) {
+    PyObject* stream = PySys_GetObject(name);
+    if (stream == nullptr || Py_IsNone(stream)) continue;
+    const auto done = PyRef::steal(PyObject_CallMethod(stream, "flush", nullptr));
+    const auto ignored = PyRef::steal(done ? nullptr : py::take_exception());
+  }
+}
+
 }  // namespace
 
 void RequestRunner::run(const TakenRequest& request) {
@@ -53,7 +65,6 @@ void RequestRunner::run(const TakenRequest& request) {
   running_.end();
   flush_detached(LogStream::out);
   flush_detached(LogStream::err);
-  leave_if_forked();
   worker_.finish(request.slot);
 }
 
@@ -67,9 +78,12 @@ void RequestRunner::serve(const TakenRequest& request, PyRef environ) {
   if (environ && input && start_response && !PyErr_Occurred()) {
     iterable = call(std::move(environ), input.get(), start_response.get());
   }
-  leave_if_forked();
+  leave_if_forked(request);
   if (iterable) progress = finish_head(send(request, iterable.get()));
-  if (progress != Progress::complete) report(request, progress, input.get());
+  leave_if_forked(request);
+  running_.move_on(progress == Progress::gone ? RunningRequest::Phase::cut
+                                              : RunningRequest::Phase::closing);
+  if (progress != Progress::complete) report(request, progress);
   // The front gets the whole answer before the application cleans up.
   response_.end(progress == Progress::complete ? EndKind::complete : EndKind::failed);
   if (iterable) close(request, iterable.get());
@@ -115,6 +129,7 @@ RequestRunner::Progress RequestRunner::send(const TakenRequest& request, PyObjec
 // `more`: it is no file that the gateway can send.
 RequestRunner::Progress RequestRunner::send_file(PyObject* iterable) {
   const auto file = sendable_file(state_, iterable);
+  if (PyErr_Occurred()) return Progress::failed;
   if (!file || !response_.head().is_set()) return Progress::more;
   response_.head().offer_content_length(file->range.length);
   return response_.add_file(file->fd, file->range) ? Progress::complete : Progress::more;
@@ -123,12 +138,13 @@ RequestRunner::Progress RequestRunner::send_file(PyObject* iterable) {
 RequestRunner::Progress RequestRunner::send_blocks(const TakenRequest& request,
                                                    PyObject* iterable) {
   const bool only_one = has_length_one(iterable);
+  if (PyErr_Occurred()) return Progress::failed;
   const bool show_each = !is_plain_sequence(iterable);
   const auto iterator = PyRef::steal(PyObject_GetIter(iterable));
   if (!iterator) return Progress::failed;
   for (;;) {
     const auto block = PyRef::steal(PyIter_Next(iterator.get()));
-    leave_if_forked();
+    leave_if_forked(request);
     if (!block) return PyErr_Occurred() ? Progress::failed : Progress::complete;
     const Progress progress = send_block(request, block.get(), only_one);
     if (progress != Progress::more) return progress;
@@ -168,22 +184,17 @@ RequestRunner::Progress RequestRunner::finish_head(Progress progress) {
   return Progress::failed;
 }
 
-// A client that went away is no error; neither is what the application then makes of its failed
-// read or write.
-void RequestRunner::report(const TakenRequest& request, Progress progress, PyObject* input) {
-  const bool front_gone = response_.aborted() || (input != nullptr && input_broken(input));
+// A client that went away is no error, and neither is what we raised ourselves to say so.
+// Everything else is the application's, gone client or not.
+void RequestRunner::report(const TakenRequest& request, Progress progress) {
   std::string text = describe_request(request.params);
-  if (progress == Progress::gone || (front_gone && PyErr_ExceptionMatches(PyExc_OSError))) {
-    PyErr_Clear();
+  if (progress == Progress::gone || take_if(state_.client_gone)) {
     log_detached(LogLevel::debug, text + ": the client is gone");
-    return;
-  }
-  if (PyErr_ExceptionMatches(state_.request_timeout)) {
-    PyErr_Clear();
+  } else if (take_if(state_.request_timeout)) {
     log_detached(LogLevel::notice, text + ": ended by pycgid.RequestTimeout");
-    return;
+  } else {
+    log_exception(state_, text + ": the application failed");
   }
-  log_exception(state_, text + ": the application failed");
 }
 
 void RequestRunner::close(const TakenRequest& request, PyObject* iterable) {
@@ -193,14 +204,28 @@ void RequestRunner::close(const TakenRequest& request, PyObject* iterable) {
   if (method && !Py_IsNone(method.get())) {
     result = PyRef::steal(PyObject_CallNoArgs(method.get()));
   }
+  leave_if_forked(request);
   if (PyErr_Occurred()) {
     log_exception(state_, describe_request(request.params) + ": close() of the response failed");
   }
 }
 
-// The application forked and did not leave the child: the request is the parent's.
-void RequestRunner::leave_if_forked() const {
-  if (worker_.forked()) ::_exit(0);
+// The application forked and did not leave the child: the request is the parent's, but how the
+// child ends is its own affair. What the worker does at its end (atexit) is not for the child to
+// do.
+void RequestRunner::leave_if_forked(const TakenRequest& request) const {
+  if (!worker_.forked()) return;
+  int status = take_exit_status();
+  if (status < 0) {
+    log_exception(state_, describe_request(request.params) +
+                              ": the application failed in a process that it forked (process " +
+                              std::to_string(::getpid()) + ")");
+    status = 1;
+  }
+  flush_python_streams();
+  flush_log(LogStream::out);
+  flush_log(LogStream::err);
+  ::_exit(status);
 }
 
 }  // namespace pyhost

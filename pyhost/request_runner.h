@@ -41,9 +41,9 @@ class RequestRunner {
   Progress send_blocks(const TakenRequest& request, PyObject* iterable);
   Progress send_block(const TakenRequest& request, PyObject* block, bool only_one);
   Progress finish_head(Progress progress);
-  void report(const TakenRequest& request, Progress progress, PyObject* input);
+  void report(const TakenRequest& request, Progress progress);
   void close(const TakenRequest& request, PyObject* iterable);
-  void leave_if_forked() const;
+  void leave_if_forked(const TakenRequest& request) const;
 
   const ModuleState& state_;
   WorkerEnd& worker_;

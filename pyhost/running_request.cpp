@@ -5,10 +5,35 @@
 #include <utility>
 
 namespace pyhost {
+namespace {
+
+// What the calling thread runs; null in threads that are not the worker's.
+thread_local RunningRequest* here = nullptr;
+
+}  // namespace
+
+RunningRequest::RunningRequest()
+    : thread_(::pthread_self()), python_id_(PyThread_get_thread_ident()) {
+  here = this;
+}
+
+void RunningRequest::move_on(Phase next) {
+  const std::lock_guard lock(mutex_);
+  if (phase_ != Phase::cut) phase_ = next;
+  take_back();
+}
 
 void RunningRequest::end() {
   const std::lock_guard lock(mutex_);
   running_.store(kNothing, std::memory_order_relaxed);
+  take_back();
+}
+
+void RunningRequest::note_cut_on_this_thread() {
+  if (here != nullptr) here->move_on(Phase::cut);
+}
+
+void RunningRequest::take_back() {
   if (std::exchange(raised_, false)) PyThreadState_SetAsyncExc(python_id_, nullptr);
 }
 
@@ -20,9 +45,10 @@ std::optional<RunningRequest::Story> RunningRequest::tell(const WorkerEnd::Reque
                dump.of(thread_)};
 }
 
-void RunningRequest::raise(const WorkerEnd::RequestDemand& demand, PyObject* exception) {
+void RunningRequest::raise(const WorkerEnd::RequestDemand& demand, bool aborted,
+                           PyObject* exception) {
   const std::lock_guard lock(mutex_);
-  if (!runs(demand)) return;
+  if (!runs(demand) || phase_ == Phase::cut || (phase_ == Phase::closing && aborted)) return;
   PyThreadState_SetAsyncExc(python_id_, exception);
   raised_ = true;
 }

@@ -1,9 +1,17 @@
 // Which request a thread runs, so that another thread can look at its stack or end it. The thread
-// itself calls begin() and end(); the interrupter (interrupter.h) everything else.
+// itself calls begin(), move_on() and end(); the interrupter (interrupter.h) everything else.
+//
+//   begin() --> running --> closing --> end()     the answer is over, the application cleans up
+//                  |            |
+//                  +---> cut ---+                 the application knows that nobody wants it
+//
+// An exception is raised while the request runs. While it closes, only if the gateway has not cut
+// it: what cleans up after a cut request must not be interrupted, or it would leak what it was
+// about to release; and what has been told of the cut needs no second reason to end.
 //
 // Lock order: the GIL, then the mutex. An exception is only raised while the mutex says that the
-// request is not over, and end() takes back one that has not arrived: it never hits what the thread
-// does next.
+// phase lasts, and each change of phase takes back one that has not arrived: it never hits what the
+// thread does next.
 #pragma once
 
 #include "pyhost/channel.h"
@@ -21,17 +29,26 @@ namespace pyhost {
 
 class RunningRequest {
  public:
-  // On the thread that it is about.
-  RunningRequest() : thread_(::pthread_self()), python_id_(PyThread_get_thread_ident()) {}
+  enum class Phase { running, closing, cut };
+
+  // On the thread that it is about, which it outlives.
+  RunningRequest();
   RunningRequest(const RunningRequest&) = delete;
   RunningRequest& operator=(const RunningRequest&) = delete;
 
   void begin(const TakenRequest& request) {
     params_ = request.params;
+    phase_ = Phase::running;
     running_.store(key(request.slot, request.generation), std::memory_order_release);
   }
+  // Attached. From `cut` there is no way back.
+  void move_on(Phase next);
   // Attached, when no code of the application runs any more.
   void end();
+
+  // Attached, before an exception tells the application that nobody wants its answer. If the
+  // calling thread runs a request, that one is cut.
+  static void note_cut_on_this_thread();
 
   // What is told of the request that a demand is about.
   struct Story {
@@ -42,8 +59,8 @@ class RunningRequest {
   // Nothing when the thread does not run that request (any more). Without the GIL, which the thread
   // may be holding; blocks for up to a second.
   std::optional<Story> tell(const WorkerEnd::RequestDemand& demand, StackDump& dump);
-  // Attached.
-  void raise(const WorkerEnd::RequestDemand& demand, PyObject* exception);
+  // Attached. `aborted`: the gateway has cut the request.
+  void raise(const WorkerEnd::RequestDemand& demand, bool aborted, PyObject* exception);
 
  private:
   static constexpr std::uint64_t kNothing = ~std::uint64_t{0};
@@ -54,11 +71,15 @@ class RunningRequest {
     return running_.load(std::memory_order_acquire) == key(demand.slot, demand.generation);
   }
 
+  void take_back();
+
   const pthread_t thread_;
   const unsigned long python_id_;
   std::string_view params_;  // of the running request
   std::atomic<std::uint64_t> running_{kNothing};
-  std::mutex mutex_;     // held by end(), so that what runs goes on running
+  std::mutex mutex_;  // held by end(), so that what runs goes on running
+  // Written by the thread itself: before the request is seen, then under mutex_.
+  Phase phase_ = Phase::running;
   bool raised_ = false;  // guarded by mutex_
 };
 

@@ -1,5 +1,6 @@
 #include "pyhost/start_response.h"
 
+#include "pyhost/exceptions.h"
 #include "pyhost/response.h"
 
 #include <structmember.h>
@@ -84,7 +85,8 @@ PyObject* write(PyObject* self, PyObject* block) {
   response->show();
   if (sent == Response::Sent::surplus) return fail("write() beyond the response's Content-Length");
   if (sent == Response::Sent::gone || response->aborted()) {
-    PyErr_SetString(PyExc_ConnectionAbortedError, "the client does not want the response any more");
+    raise_client_gone(*static_cast<ModuleState*>(PyType_GetModuleState(Py_TYPE(self))),
+                      "the client does not want the response any more");
     return nullptr;
   }
   Py_RETURN_NONE;

@@ -255,8 +255,9 @@ void Worker::on_timeout(std::uint32_t slot) {
   log_line(LogLevel::error, info_.name,
            concat(describe(slot), ": ran longer than ", duration_text(pool_.request_timeout),
                   " (option \"request-timeout\")", answer));
-  channel_->demand(slot, pyhost::Demand::timeout);
+  // Cut first: what the application does because of that is not to be interrupted.
   if (exchange != nullptr) exchange->timed_out();
+  if (slots_[slot].busy && !slots_[slot].done) channel_->demand(slot, pyhost::Demand::timeout);
 }
 
 // The request itself was answered long ago.

@@ -21,6 +21,7 @@ BROKEN = {
     "the daemon behind the door": ("daemon/gateway/a.cpp", '#include "pyhost/internal/py.h"\n'),
     "an include that is not from the root": ("daemon/a.cpp", '#include "log.h"\n'),
     "a file that is read in another way": ("daemon/a.cpp", "std::ifstream file(path);\n"),
+    "an exception that is dropped": ("pyhost/a.cpp", "void f() {\n  PyErr_Clear();\n}\n"),
     "a long file": ("daemon/a.h", "//\n" * 401),
     "a long function": ("daemon/a.cpp", "int f() {\n" + "  g();\n" * 39 + "}\n"),
     "a long parameter list": ("daemon/a.cpp", "int f(int a,\n  int b) {\n" + "  g();\n" * 38 + "}\n"),
@@ -33,6 +34,8 @@ BROKEN = {
 SOUND = {
     "the daemon at the door": ("daemon/a.cpp", '#include "pyhost/channel.h"\n'),
     "tests of every room": ("tests/unit/a.cpp", '#include "pyhost/internal/py.h"\n'),
+    "exceptions that are dropped in their place": (
+        "pyhost/exceptions.cpp", "void f() {\n  PyErr_Clear();\n}\n"),
     "a switch over record types": (
         "daemon/a.cpp", "int f() {\n  switch (x) {\n" + "  g();\n" * 60 + "}\n"),
     "a long table": ("daemon/a.cpp", "int table[] = {\n" + "  f(1),\n" * 60 + "};\n"),

@@ -94,8 +94,8 @@ TEST_CASE("input: a body that breaks off raises OSError, which is no error of ou
   worker.gateway().end_body(slot, false);
   CHECK(worker.finish(slot).failed);
   const std::string log = worker.wait_log("the client is gone");
-  CHECK(log.find("ConnectionAbortedError: the request's body ended before it was whole") !=
-        std::string::npos);
+  CHECK(log.find("ClientGone, ConnectionAbortedError: the request's body ended before it was "
+                 "whole") != std::string::npos);
   CHECK(log.find("Traceback") == std::string::npos);
 }
 

@@ -1,10 +1,11 @@
 """What the worker's tests ask: the first segment of the path names a function of these modules."""
 
 import answering
+import ending
 import process
 import reading
 
-FUNCTIONS = vars(answering) | vars(process) | vars(reading)
+FUNCTIONS = vars(answering) | vars(ending) | vars(process) | vars(reading)
 
 
 def application(environ, start_response):

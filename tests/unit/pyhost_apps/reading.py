@@ -27,7 +27,8 @@ def reads_broken(environ, start_response):
     try:
         environ["wsgi.input"].read()
     except OSError as error:
-        environ["wsgi.errors"].write(f"{type(error).__name__}: {error}\n")
+        kind = type(error)
+        environ["wsgi.errors"].write(f"{kind.__name__}, {kind.__base__.__name__}: {error}\n")
         raise
 
 
