@@ -101,6 +101,10 @@ void append_unknown_type(std::string& out, std::uint8_t record_type) {
                                             {.type = record_type, .reserved = {}}});
 }
 
+void append_cut(std::string& out) {
+  append_struct(out, header(FCGI_UNKNOWN_TYPE, FCGI_NULL_REQUEST_ID, 0));
+}
+
 void GetValuesResult::add(std::string_view name, std::string_view value) {
   const std::size_t before = pairs_.size();
   append_pair(pairs_, {name, value});

@@ -35,6 +35,12 @@ std::array<char, kHeaderBytes> stdout_header(std::uint16_t request_id, std::size
 
 void append_unknown_type(std::string& out, std::uint8_t record_type);
 
+// The mark of a response that is cut: an UNKNOWN_TYPE record without content, behind which the
+// connection closes. Without FCGI_KEEP_CONN nginx takes a bare close for the regular end of a
+// response; it refuses this record in every mode. lighttpd, Caddy, Apache and HAProxy ignore it,
+// and see the missing END_REQUEST.
+void append_cut(std::string& out);
+
 // Collects the answers to one GET_VALUES (section 4.1) and appends them as one record.
 class GetValuesResult {
  public:

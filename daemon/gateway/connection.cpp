@@ -185,8 +185,15 @@ void Connection::complain(std::string_view why) const {
            "connection from " + peer_ + " closed: " + std::string(why));
 }
 
+// Then a plain close could look like the regular end of the answer.
+bool Connection::leaves_answer_unfinished() const {
+  return pending() > 0 || std::any_of(exchanges_.begin(), exchanges_.end(),
+                                      [](const auto& exchange) { return exchange->started(); });
+}
+
 void Connection::close() {
   if (std::exchange(dead_, true)) return;
+  reset_ = reset_ || leaves_answer_unfinished();
   for (const auto& exchange : exchanges_) note_ended(*exchange);
   exchanges_.clear();
   if (!unsent_records_.empty()) unsent_records_.lost(loop().now(), *context_.access_log);

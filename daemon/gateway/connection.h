@@ -125,6 +125,7 @@ class Connection : public Watched,
   void on_sent_all();
   bool finishing() const;
   void drain_and_close();
+  bool leaves_answer_unfinished() const;
   void close();
   std::uint32_t wanted_events() const;
   void update_events();

@@ -125,7 +125,10 @@ void FcgiConnection::ended(Exchange& exchange) {
   decoder_.end(exchange.fcgi_id());
   remove_exchange(exchange);
   output_added();
-  if (truncated_) return cut_when_sent(input_used_up_);
+  if (truncated_) {
+    if (exchanges().empty()) fcgi::append_cut(output());
+    return cut_when_sent(input_used_up_);
+  }
   if (close_after_last_) close_when_sent(input_used_up_);
 }
 
@@ -162,7 +165,8 @@ void FcgiConnection::complete(Exchange& exchange) {
   ended(exchange);
 }
 
-// Without END_REQUEST: the front sees that the answer is not whole (W13).
+// Without END_REQUEST, and with the mark of a cut at the end of the connection: the front sees that
+// the answer is not whole (W13). The mark waits for the other requests of this connection.
 void FcgiConnection::cut(Exchange& exchange) {
   truncated_ = true;
   ended(exchange);

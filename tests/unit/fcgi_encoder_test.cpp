@@ -152,6 +152,12 @@ TEST_CASE("F20: UNKNOWN_TYPE names the type, with 7 zero bytes", "[fcgi]") {
   CHECK(parse(out) == std::vector<Record>{{kUnknownType, 0, byte(200) + std::string(7, '\0')}});
 }
 
+TEST_CASE("W13: the mark of a cut response is an UNKNOWN_TYPE record without content", "[fcgi]") {
+  std::string out;
+  fcgi::append_cut(out);
+  CHECK(parse(out) == std::vector<Record>{{kUnknownType, 0, ""}});
+}
+
 TEST_CASE("F24: END_REQUEST can say that the connection is not multiplexed", "[fcgi]") {
   std::string out;
   fcgi::append_end_request(out, 2, 0, fcgi::EndStatus::cant_mpx_conn);

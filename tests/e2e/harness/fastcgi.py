@@ -171,7 +171,8 @@ class Connection:
         return answer_of(records)
 
     def broken_answer(self, request_id=1):
-        """What came as STDOUT before the connection ended without END_REQUEST."""
+        """What came as STDOUT before the connection ended without END_REQUEST, but with the mark
+        of a cut, which is the last record."""
         output = b""
         try:
             while (found := self.next_record(request_id)) is not None:
@@ -180,6 +181,7 @@ class Connection:
                 output += found.content
         except (EOFError, ConnectionResetError):
             pass
+        assert self._kept[0] == [Record(UNKNOWN_TYPE, 0, b"")], "the cut is not marked"
         return output
 
     def blocks(self, request_id=1):
