@@ -84,7 +84,11 @@ def parse(arguments):
 
 def report(status_fd, line):
     """Says how the start went, and that was all there is to say. In a forked worker `status_fd` is
-    another one than in the template."""
+    another one than in the template. What the application has put into its place stays untouched."""
+    host = sys.modules.get("pycgid_host")
+    if host and not host.is_ours(status_fd):
+        print(line, file=sys.stderr)
+        return
     try:
         os.write(status_fd, (" ".join(line.split("\n")) + "\n").encode(errors="backslashreplace"))
     except OSError:

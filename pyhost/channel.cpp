@@ -2,6 +2,7 @@
 #include "pyhost/channel.h"
 
 #include "pyhost/internal/channel_layout.h"
+#include "pyhost/own_fds.h"
 
 #include <array>
 #include <cerrno>
@@ -52,6 +53,9 @@ std::error_code create_channel(const ChannelSizes& sizes, ChannelPair& pair) {
                         (made.gateway.bell = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK))) &&
                         (made.worker.bell = duplicate(made.gateway.bell)) && make_passing(made);
   if (!complete) return {errno, std::system_category()};
+  for (const UniqueFd* fd : {&made.worker.memory, &made.worker.bell, &made.worker.passing}) {
+    mark_as_ours(fd->get());
+  }
   pair = std::move(made);
   return {};
 }

@@ -3,6 +3,7 @@
 #include "pyhost/channel.h"
 #include "pyhost/internal/channel_files.h"
 #include "pyhost/internal/channel_worker_state.h"
+#include "pyhost/own_fds.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -65,9 +66,24 @@ void WorkerEnd::State::mark_ready(std::uint32_t slot, Occasion occasion) {
   board.ready[slot / 64].fetch_or(std::uint64_t{1} << slot % 64);
   if (!rings_for(board.gateway_sleeps.load(), occasion)) return;
   if (board.gateway_sleeps.exchange(Sleep::awake) == Sleep::awake) return;
+  ring();
+}
+
+// A bell that does not ring would let requests hang. The forks of a worker ring nobody.
+void WorkerEnd::State::ring() {
+  if (!is_ours(bell.get())) {
+    if (fork_guard.forked()) return;
+    end_without("bell");
+  }
   const std::uint64_t one = 1;
   // Only a counter that is about to overflow refuses it, and that one is readable anyway.
   [[maybe_unused]] const ssize_t rung = ::write(bell.get(), &one, sizeof one);
+}
+
+// Asked before each use: what has taken its place could be a connection of the application's.
+int WorkerEnd::State::passing_fd() {
+  if (!is_ours(passing.get()) && !fork_guard.forked()) end_without("passing socket");
+  return passing.get();
 }
 
 // --- the body ----------------------------------------------------------------------------------
@@ -122,7 +138,7 @@ UniqueFd WorkerEnd::receive_file(std::uint32_t slot) {
 void WorkerEnd::State::collect_files() {
   FileTag tag;
   UniqueFd fd;
-  while (pyhost::receive_file(passing.get(), tag, fd)) {
+  while (pyhost::receive_file(passing_fd(), tag, fd)) {
     if (fd && tag.slot < arrived.size()) arrived[tag.slot] = {tag.generation, std::move(fd)};
   }
 }
@@ -174,7 +190,7 @@ bool WorkerEnd::write_file(std::uint32_t slot, int fd, const FileRange& range) {
   // Room is kept for one, and the gateway takes regular files only.
   if (mine.file_sent || !is_regular_file(fd)) return false;
   if (state_->response_free(slot) < kFileBlock + kEndBlock) return false;
-  if (!send_file(state_->passing.get(), {slot, mine.generation}, fd)) return false;
+  if (!send_file(state_->passing_fd(), {slot, mine.generation}, fd)) return false;
   mine.file_sent = true;
   state_->put_block(slot, BlockType::file, {reinterpret_cast<const char*>(&range), sizeof range});
   return true;
@@ -205,7 +221,7 @@ void WorkerEnd::finish(std::uint32_t slot) {
 }
 
 void WorkerEnd::watch_gateway() {
-  pollfd gateway{state_->passing.get(), 0, 0};
+  pollfd gateway{state_->passing_fd(), 0, 0};
   while (::poll(&gateway, 1, -1) < 0 && errno == EINTR) {
   }
   state_->closed.store(true);

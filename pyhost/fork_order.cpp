@@ -2,6 +2,8 @@
 // version; a packet that does not fit it counts as a broken link.
 #include "pyhost/fork_order.h"
 
+#include "pyhost/own_fds.h"
+
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -58,6 +60,7 @@ std::error_code create_order_link(OrderLink& link) {
   }
   link.master.reset(ends[0]);
   link.workers.reset(ends[1]);
+  mark_as_ours(ends[1]);
   const int on = 1;
   if (::setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) {
     return {errno, std::system_category()};

@@ -9,6 +9,7 @@
 #include "pyhost/exception_log.h"
 #include "pyhost/gil.h"
 #include "pyhost/log_lines.h"
+#include "pyhost/own_fds.h"
 
 #include <cerrno>
 #include <csignal>
@@ -55,6 +56,10 @@ void become_worker(const Family& family, UniqueFd orders, ForkOrder& order) {
   ::dup2(order.side.output.get(), STDOUT_FILENO);
   ::dup2(order.side.output.get(), STDERR_FILENO);
   order.side.output.reset();
+  for (UniqueFd* fd : {&order.side.status, &order.side.channel.memory, &order.side.channel.bell,
+                       &order.side.channel.passing}) {
+    move_away(*fd);
+  }
 }
 
 // In the process in between. Returns in the worker only.
@@ -111,6 +116,7 @@ Forking fork_workers(const ModuleState& state, UniqueFd orders, ForkOrder& order
   const pid_t master = ::getppid();
   for (;;) {
     flush_lines();
+    if (!is_ours(orders.get())) end_without("link to the master");
     const Received received = next_order(orders.get(), order);
     if (received == Received::closed) return Forking::is_over;
     if (PyErr_CheckSignals() != 0) log_exception(state, "a signal handler failed");

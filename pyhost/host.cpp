@@ -3,6 +3,7 @@
 #include "pyhost/exception_log.h"
 #include "pyhost/gil.h"
 #include "pyhost/interrupter.h"
+#include "pyhost/own_fds.h"
 #include "pyhost/request_runner.h"
 
 #include <cerrno>
@@ -102,9 +103,11 @@ void join(const std::vector<pthread_t>& threads) {
 
 // Not in Python, where a handler of a signal that came meanwhile would run, and could raise.
 // When the master is gone, the worker ends by that.
-void say_ready(const UniqueFd& status) {
+void say_ready(int status) {
   constexpr std::string_view kReady = "ready\n";
-  [[maybe_unused]] const ssize_t said = ::write(status.get(), kReady.data(), kReady.size());
+  if (!is_ours(status)) end_without("status pipe");
+  [[maybe_unused]] const ssize_t said = ::write(status, kReady.data(), kReady.size());
+  ::close(status);
 }
 
 }  // namespace
@@ -120,7 +123,7 @@ bool serve(const ModuleState& state, WorkerEnd& worker, const HostOptions& optio
     PyErr_SetFromErrno(PyExc_OSError);
     return false;
   }
-  say_ready(UniqueFd(options.status_fd));
+  say_ready(options.status_fd);
   run_requests(host, true);
   join(threads);
   return true;

@@ -8,6 +8,7 @@
 #include "pyhost/input.h"
 #include "pyhost/log_lines.h"
 #include "pyhost/module_state.h"
+#include "pyhost/own_fds.h"
 #include "pyhost/process_title.h"
 #include "pyhost/start_response.h"
 
@@ -197,9 +198,24 @@ bool parse(PyObject* args, PyObject* kwargs, ServeArguments& into) {
              &into.passing_fd, &into.threads) != 0;
 }
 
+PyObject* own_fd(PyObject*, PyObject* number) {
+  const int fd = static_cast<int>(PyLong_AsLong(number));
+  if (PyErr_Occurred()) return nullptr;
+  return PyBool_FromLong(is_ours(fd));
+}
+
+// The application has been imported since the daemon gave them, and may have closed them.
+void check_own_fds(const ServeArguments& given) {
+  if (!is_ours(given.status_fd)) end_without("status pipe");
+  if (!is_ours(given.memory_fd)) end_without("shared memory");
+  if (!is_ours(given.bell_fd)) end_without("bell");
+  if (!is_ours(given.passing_fd)) end_without("passing socket");
+}
+
 PyObject* serve_requests(PyObject* module, PyObject* args, PyObject* kwargs) {
   ServeArguments given;
   if (!parse(args, kwargs, given)) return nullptr;
+  check_own_fds(given);
   std::error_code error;
   ChannelFds fds{UniqueFd(given.memory_fd), UniqueFd(given.bell_fd), UniqueFd(given.passing_fd)};
   std::unique_ptr<WorkerEnd> worker = WorkerEnd::open(std::move(fds), error);
@@ -222,6 +238,8 @@ PyMethodDef functions[] = {
     {"fork_workers", fork_until_over, METH_O,
      "fork_workers(orders_fd, /) -> (number, memory_fd, bell_fd, passing_fd, status_fd) in each "
      "worker that it forks, None in the template when no more are wanted"},
+    {"is_ours", own_fd, METH_O,
+     "is_ours(fd, /) -> bool: whether that is still the daemon's descriptor"},
     {"set_process_title", set_title, METH_O, "set_process_title(title, /): what ps shows"},
     {"serve", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(serve_requests)),
      METH_VARARGS | METH_KEYWORDS, "serve(*, application, ...): answers the gateway's requests"},

@@ -1,5 +1,6 @@
 #include "pyhost/stack_dump.h"
 
+#include "pyhost/own_fds.h"
 #include "pyhost/py_ref.h"
 
 #include <array>
@@ -25,8 +26,10 @@ struct {
 
 void on_signal(int signal) {
   const int error = errno;
-  handled.dump(signal);
-  [[maybe_unused]] const ssize_t written = ::write(handled.pipe, &kEndOfStack, 1);
+  if (is_ours(handled.pipe)) {
+    handled.dump(signal);
+    [[maybe_unused]] const ssize_t written = ::write(handled.pipe, &kEndOfStack, 1);
+  }
   errno = error;
 }
 
@@ -70,6 +73,10 @@ bool StackDump::open() {
   }
   reader_ = UniqueFd(ends[0]);
   writer_ = UniqueFd(ends[1]);
+  for (UniqueFd* end : {&reader_, &writer_}) {
+    mark_as_ours(end->get());
+    move_away(*end);
+  }
   const auto faulthandler = PyRef::steal(PyImport_ImportModule("faulthandler"));
   if (!faulthandler) return false;
   // Only the stack of the thread that gets the signal.
@@ -92,6 +99,7 @@ bool StackDump::take_signal() {
 }
 
 std::string StackDump::of(pthread_t thread) {
+  if (!is_ours(reader_.get()) || !is_ours(writer_.get())) return {};
   discard(reader_.get());
   if (::pthread_kill(thread, SIGRTMAX) != 0) return {};
   std::string text;

@@ -1,6 +1,8 @@
 // A worker's pipes and channel, see worker_ends.h.
 #include "daemon/master/worker_ends.h"
 
+#include "pyhost/own_fds.h"
+
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
@@ -32,6 +34,7 @@ std::error_code open_pipe(Pipe& pipe) {
   pipe.read.reset(fds[0]);
   pipe.write.reset(fds[1]);
   fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK);
+  pyhost::mark_as_ours(fds[1]);
   return {};
 }
 

@@ -27,6 +27,7 @@ struct Pipe {
   pyhost::UniqueFd write;
 };
 
+// For a worker to write to.
 std::error_code open_pipe(Pipe& pipe);
 
 // Everything is CLOEXEC.

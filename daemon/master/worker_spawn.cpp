@@ -7,7 +7,9 @@
 #include "daemon/master/signals.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
+#include "pyhost/own_fds.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -26,8 +28,9 @@ namespace {
 struct Launch {
   pyhost::UniqueFd null;
   int output = -1;
-  int status = -1;
-  std::vector<int> kept;               // descriptors that stay open
+  int status = -1;                     // as the child knows it
+  std::vector<int> passed;             // descriptors that it gets, as they are here
+  std::vector<int> kept;               // as they are there: numbers in a row
   std::vector<std::string> arguments;  // what tells it of them
 };
 
@@ -36,9 +39,30 @@ std::error_code open_null(Launch& launch) {
   return launch.null ? std::error_code() : std::error_code(errno, std::generic_category());
 }
 
-void pass(Launch& launch, std::string_view name, int fd) {
-  launch.kept.push_back(fd);
-  launch.arguments.push_back(concat(name, "=", fd));
+using NamedFd = std::pair<std::string_view, int>;
+
+// The first of `count` numbers in a row where the child's descriptors stand: see own_fds.h. A
+// master that has so many open that its own come near goes below them.
+int first_place(const Launch& launch, int count) {
+  const pyhost::RaisedFileLimit limit;
+  const auto in_the_way = [&](int first) {
+    return std::ranges::any_of(launch.passed,
+                               [&](int fd) { return fd >= first && fd < first + count; });
+  };
+  int first = limit.end() - count;
+  while (in_the_way(first)) first -= count;
+  return first;
+}
+
+void pass(Launch& launch, const std::vector<NamedFd>& given) {
+  for (const auto& [name, fd] : given) launch.passed.push_back(fd);
+  int place = first_place(launch, static_cast<int>(given.size()));
+  for (const auto& [name, fd] : given) {
+    launch.kept.push_back(place);
+    launch.arguments.push_back(concat(name, "=", place));
+    if (fd == launch.status) launch.status = place;
+    ++place;
+  }
 }
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
@@ -101,7 +125,10 @@ class Child {
     ::dup2(launch_.null.get(), STDIN_FILENO);
     ::dup2(launch_.output, STDOUT_FILENO);
     ::dup2(launch_.output, STDERR_FILENO);
-    for (int fd : launch_.kept) fcntl(fd, F_SETFD, 0);
+    const pyhost::RaisedFileLimit limit;
+    for (std::size_t i = 0; i < launch_.kept.size(); ++i) {
+      ::dup2(launch_.passed[i], launch_.kept[i]);
+    }
     close_descriptors_except(launch_.kept);
   }
 
@@ -156,10 +183,10 @@ std::string spawn_worker(const WorkerPlan& plan, std::uint32_t number, SpawnedWo
   launch.output = side.output.get();
   launch.status = side.status.get();
   launch.arguments.push_back(concat("worker=", number));
-  pass(launch, "memory_fd", side.channel.memory.get());
-  pass(launch, "bell_fd", side.channel.bell.get());
-  pass(launch, "passing_fd", side.channel.passing.get());
-  pass(launch, "status_fd", launch.status);
+  pass(launch, {{"memory_fd", side.channel.memory.get()},
+                {"bell_fd", side.channel.bell.get()},
+                {"passing_fd", side.channel.passing.get()},
+                {"status_fd", launch.status}});
   worker.pid = start_child(plan, launch);
   return worker.pid < 0 ? concat("cannot fork: ", reason(errno)) : "";
 }
@@ -176,8 +203,7 @@ std::string spawn_template(const WorkerPlan& plan, SpawnedTemplate& spawned) {
   if (error) return concat("cannot create the link of a template: ", error.message());
   launch.output = output.write.get();
   launch.status = status.write.get();
-  pass(launch, "orders_fd", link.workers.get());
-  pass(launch, "status_fd", launch.status);
+  pass(launch, {{"orders_fd", link.workers.get()}, {"status_fd", launch.status}});
   // What it forks becomes ours when what forked it ends.
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   const pid_t pid = start_child(plan, launch);

@@ -1,6 +1,8 @@
 // fork() has no object to call back, so the guards of a process stand in one list.
 #include "pyhost/internal/channel_fork.h"
 
+#include "pyhost/own_fds.h"
+
 #include <mutex>
 #include <pthread.h>
 
@@ -35,7 +37,7 @@ class ForkRegistry {
   static void after_fork_in_child() {
     for (ForkGuard* guard = instance().first_; guard != nullptr; guard = guard->next_) {
       guard->forked_ = true;
-      guard->passing_.reset();
+      close_ours(guard->passing_);
     }
     instance().mutex_.unlock();
   }

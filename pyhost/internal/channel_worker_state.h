@@ -65,6 +65,9 @@ struct WorkerEnd::State {
   // Tells the gateway to look at the slot; wakes it if it wants to be woken for that.
   void mark_ready(std::uint32_t slot, Occasion occasion);
   bool rings_for(Sleep sleep, Occasion occasion) const;
+  void ring();
+  // The socket, made sure of.
+  int passing_fd();
 
   // Sleeps until `enough` holds or the request is aborted; the gateway changes `signal` after each
   // store that can make it so.

@@ -1,5 +1,6 @@
 #include "tests/unit/pyhost_driver.h"
 
+#include "pyhost/own_fds.h"
 #include "pyhost/params.h"
 #include "tests/unit/catch.h"
 
@@ -85,6 +86,7 @@ Worker::Worker(const Start& start) {
   auto [status_read, status_write] = make_pipe();
   log_ = std::move(log_read);
   status_ = std::move(status_read);
+  for (const UniqueFd* fd : {&log_write, &status_write}) pyhost::mark_as_ours(fd->get());
   ::fcntl(log_.get(), F_SETFL, O_NONBLOCK);
   spawn(start, pair.worker, log_write.get(), status_write.get());
 }
