@@ -187,6 +187,14 @@ std::string help_entry(const OptionRow& row) {
   return help_entry(option, help);
 }
 
+// Without what a factory is called with, which may look like anything.
+std::string without_arguments(const std::string& app) {
+  const std::size_t bracket = app.find('(');
+  const std::size_t colon = app.rfind(':', bracket);
+  if (!app.ends_with(')') || bracket == std::string::npos || colon == std::string::npos) return app;
+  return app.find('/', colon) > bracket ? app.substr(0, bracket) : app;
+}
+
 }  // namespace
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments) {
@@ -238,7 +246,8 @@ std::string help_text() {
   return text + "\nSee pycgid(8) and pycgid.conf(5).\n";
 }
 
-std::string pool_name(const std::string& app) {
+std::string pool_name(const std::string& argument) {
+  const std::string app = without_arguments(argument);
   const std::size_t slash = app.rfind('/');
   const std::string file = slash == std::string::npos ? app : app.substr(slash + 1);
   const std::string name = file.substr(0, file.find_first_of(".:"));

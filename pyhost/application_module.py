@@ -3,6 +3,8 @@ the worker's main thread, before the application is loaded."""
 
 import types
 
+__version__ = "@PROJECT_VERSION@"
+
 
 def make(host, version):
     module = types.ModuleType("pycgid", "What pycgid(8) offers to the applications it runs.")

@@ -15,6 +15,8 @@ import os
 import signal
 import sys
 
+__version__ = "@PROJECT_VERSION@"
+
 WRONG_CONFIGURATION = 78  # EX_CONFIG
 SYSTEM_ERROR = 71  # EX_OSERR
 
@@ -58,6 +60,20 @@ class LogPipe(io.RawIOBase):
         self.flush()
 
 
+class LogText(io.TextIOWrapper):
+    """sys.stdout, sys.stderr and wsgi.errors. Written through, because the lines are collected
+    below, where threads are told apart."""
+
+    def __init__(self, host, fd, name):
+        self._pipe = LogPipe(host, fd, name)
+        super().__init__(self._pipe, "utf-8", "backslashreplace", write_through=True)
+
+    def detach(self):
+        """Who wraps what is below does not take it away from the others."""
+        self.flush()
+        return self._pipe
+
+
 def main():
     options = parse(sys.argv[1:])
     for name in DESCRIPTORS.intersection(options):
@@ -66,6 +82,8 @@ def main():
         run(options)
     except Refused as refusal:
         report(options["status_fd"], f"error {refusal.status} {refusal}")
+        # What the application put in their place might fail when it is flushed at exit.
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
         sys.exit(refusal.status)
 
 
@@ -97,29 +115,35 @@ def report(status_fd, line):
 
 
 def run(options):
-    if wrong := load_module("pycgid_diagnosis", os.path.join(HERE, "diagnosis.py")).problem():
+    if wrong := load_script("diagnosis").problem():
         raise Refused(WRONG_CONFIGURATION, wrong)
     host = load_module("pycgid_host", find_host())
-    offered = load_module("pycgid_application_module", os.path.join(HERE, "application_module.py"))
-    sys.modules["pycgid"] = offered.make(host, options["version"])
-    loader = load_module("pycgid_loader", os.path.join(HERE, "loader.py"))
+    sys.modules["pycgid"] = load_script("application_module").make(host, options["version"])
+    for script in ("application_name", "exception_text", "interface"):
+        load_script(script)  # for the loader
+    loader = load_script("loader")
     host.set_process_title(title(options))
-    sys.stdout = open_log(host, 1, "<stdout>")
-    sys.stderr = open_log(host, 2, "<stderr>")
+    sys.stdout = sys.__stdout__ = LogText(host, 1, "<stdout>")
+    sys.stderr = sys.__stderr__ = LogText(host, 2, "<stderr>")
     # Ctrl-C reaches the whole process group; the master alone decides what it means.
     signal.signal(signal.SIGINT, lambda *_: None)
 
     sys.argv = [options["app"]]
     if not sys.flags.safe_path:
         del sys.path[0]  # the directory of this file
-    loader.prepare_path(options["app"], options["pythonpath"])
+    # What multiprocessing spawns would run it first, to find what was pickled in it.
+    del sys.modules["__main__"].__file__
     constants = environ_constants(host, options)
     try:
-        application = loader.load(options["app"])
+        application = loader.load(
+            options["app"], options["pythonpath"], lambda text: log(host, text)
+        )
     except loader.CannotLoad as error:
         raise Refused(WRONG_CONFIGURATION, error) from None
+    if warning := load_script("greenlets").warning(options["threads"]):
+        host.log_warning(warning)
     if "orders_fd" in options:
-        template = load_module("pycgid_template", os.path.join(HERE, "template.py"))
+        template = load_script("template")
         if not template.fork_workers(host, options, lambda: report(options["status_fd"], "ready")):
             return
         host.set_process_title(title(options))
@@ -146,6 +170,10 @@ def find_host():
     )
 
 
+def load_script(name):
+    return load_module(f"pycgid_{name}", os.path.join(HERE, name + ".py"))
+
+
 def load_module(name, path):
     try:
         spec = importlib.util.spec_from_file_location(name, path)
@@ -157,16 +185,16 @@ def load_module(name, path):
         raise Refused(SYSTEM_ERROR, f"cannot load {path}: {error}") from None
 
 
-def open_log(host, fd, name):
-    """Written through, because the lines are collected below, where threads are told apart."""
-    pipe = LogPipe(host, fd, name)
-    return io.TextIOWrapper(pipe, "utf-8", "backslashreplace", write_through=True)
+def log(host, text):
+    """To the log, whatever has become of sys.stderr."""
+    host.log_write(2, text.encode("utf-8", "backslashreplace"))
+    host.log_flush(2)
 
 
 def environ_constants(host, options):
     return {
         "wsgi.version": (1, 0),
-        "wsgi.errors": sys.stderr,
+        "wsgi.errors": sys.__stderr__,
         "wsgi.multithread": options["threads"] > 1,
         "wsgi.multiprocess": bool(options["multiprocess"]),
         "wsgi.run_once": False,

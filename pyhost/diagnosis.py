@@ -7,6 +7,8 @@ import pwd
 import site
 import sys
 
+__version__ = "@PROJECT_VERSION@"
+
 
 def problem():
     """One line for the administrator, or None."""

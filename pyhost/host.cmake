@@ -67,8 +67,18 @@ foreach(python IN LISTS PYCGID_PYTHONS)
   pyhost_add_module("${python}")
 endforeach()
 
-set(PYHOST_SCRIPTS application_module.py boot.py diagnosis.py loader.py template.py)
+set(PYHOST_SCRIPTS
+  application_module.py
+  application_name.py
+  boot.py
+  child.py
+  diagnosis.py
+  exception_text.py
+  greenlets.py
+  interface.py
+  loader.py
+  template.py)
 foreach(script IN LISTS PYHOST_SCRIPTS)
-  configure_file(${script} "${PYHOST_OUTPUT_DIR}/${script}" COPYONLY)
+  configure_file(${script} "${PYHOST_OUTPUT_DIR}/${script}" @ONLY)
+  install(FILES "${PYHOST_OUTPUT_DIR}/${script}" DESTINATION "${PYCGID_LIBEXEC_DIR}")
 endforeach()
-install(FILES ${PYHOST_SCRIPTS} DESTINATION "${PYCGID_LIBEXEC_DIR}")

@@ -1,54 +1,74 @@
-"""Finds and imports the application that an APP argument names: `module`, `module:callable`, a path
-to a .py or .wsgi file, or `path:callable`. Used by boot.py, in the worker's main thread."""
+"""Finds and imports the application that an APP argument names (application_name.py), or has its
+factory make it. Used by boot.py, in the worker's main thread."""
 
 import functools
 import importlib.machinery
 import importlib.util
 import os
 import sys
-import traceback
 import types
 
-DEFAULT_CALLABLE = "application"
+import pycgid_application_name as application_name
+import pycgid_exception_text as exception_text
+import pycgid_interface as interface
+
+__version__ = "@PROJECT_VERSION@"
+
+# A module of this name has been loaded from a file by its path.
+PRIVATE_NAME = "pycgid_application"
 
 
 class CannotLoad(Exception):
     """The message says in one line what is wrong, for the administrator."""
 
 
-def prepare_path(app, directories):
+class NoApplication(CannotLoad):
+    """What is named can never be served, however often it is tried."""
+
+
+def prepare_path(name, directories):
     """Makes sys.path what `python -m` would: the given directories, then the current one. A file
     also finds what lies beside it."""
-    name, _ = split(app)
-    wanted = [os.path.abspath(directory) for directory in directories]
-    wanted.append(os.getcwd())
-    if is_file(name):
-        wanted.append(os.path.dirname(os.path.abspath(name)))
-    sys.path[:0] = dict.fromkeys(wanted)
+    wanted = [*directories, "."]
+    if name.is_file:
+        wanted.append(os.path.dirname(name.target) or ".")
+    sys.path[:0] = dict.fromkeys(map(os.path.abspath, wanted))
 
 
-def load(app):
-    """Returns the WSGI callable. A traceback of the application's own goes to sys.stderr."""
-    name, attribute = split(app)
+def load(app, directories, log):
+    """Returns the WSGI callable. `directories` are for sys.path; a traceback of the application's
+    own goes to `log`, a function."""
     try:
-        module = import_file(name) if is_file(name) else import_module(name)
-    except BaseException as error:
-        print_application_traceback(error)
-        raise CannotLoad(f'cannot load application "{app}": {explain(error)}') from None
-    try:
-        return find_callable(module, name, attribute)
+        name = application_name.parse(app)
+        prepare_path(name, directories)
+        return find(name, log)
+    except OSError as error:  # of prepare_path()
+        raise CannotLoad(f'cannot load application "{app}": no directory: {error}') from None
+    except application_name.WrongName as error:
+        raise NoApplication(f'cannot load application "{app}": {error}') from None
     except CannotLoad as error:
-        raise CannotLoad(f'cannot load application "{app}": {error}') from None
+        raise type(error)(f'cannot load application "{app}": {error}') from None
 
 
-def split(app):
-    name, colon, attribute = app.rpartition(":")
-    return (name, attribute) if colon and "/" not in attribute else (app, DEFAULT_CALLABLE)
+def find(name, log):
+    found = run_application_code(log, find_callable, name)
+    if name.call is not None:
+        found = run_application_code(log, make_application, found, name)
+    if problem := interface.problem(found, str(name)):
+        raise NoApplication(problem)
+    return found
 
 
-def is_file(name):
-    """`blog.wsgi` is most often the module of that name, and a file only where there is one."""
-    return "/" in name or name.endswith(".py") or (name.endswith(".wsgi") and os.path.isfile(name))
+def run_application_code(log, function, *arguments):
+    """Whatever goes wrong in it is told, traceback and all."""
+    try:
+        return function(*arguments)
+    except CannotLoad:
+        raise
+    except BaseException as error:
+        if traceback := exception_text.application_traceback(error, __file__):
+            log(traceback)
+        raise CannotLoad(exception_text.explain(error)) from None
 
 
 def import_module(name):
@@ -58,30 +78,68 @@ def import_module(name):
 
 
 def import_file(path):
-    """Like `import`, under the file's own name, so that other modules which import it get the same
-    one; unless there is another of that name already."""
-    name = os.path.splitext(os.path.basename(path))[0]
-    if not name.isidentifier() or name in sys.modules:
-        name = "pycgid_application"
     path = os.path.abspath(path)
+    name = module_name(path)
+    if name in sys.modules and name != PRIVATE_NAME:
+        return sys.modules[name]
+    if name == PRIVATE_NAME:
+        tell_children(path)
     loader = importlib.machinery.SourceFileLoader(name, path)
-    module = importlib.util.module_from_spec(
-        importlib.util.spec_from_file_location(name, path, loader=loader)
-    )
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+    module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     loader.exec_module(module)
     return module
 
 
-def find_callable(module, name, attribute):
+def module_name(path):
+    """The file's own name if other modules that import this name get the very file, and with this
+    the same module; no file ending in .wsgi is imported by its name."""
+    name, ending = os.path.splitext(os.path.basename(path))
+    if ending != ".py" or not name.isidentifier():
+        return PRIVATE_NAME
     try:
-        found = functools.reduce(getattr, attribute.split("."), module)
+        origin = importlib.util.find_spec(name).origin
+        return name if os.path.samefile(origin, path) else PRIVATE_NAME
+    except Exception:  # There is no such module, no such file, or a finder that fails.
+        return PRIVATE_NAME
+
+
+def tell_children(path):
+    """For what is spawned by multiprocessing: that runs the parent's main program and then imports,
+    by the names of modules, what is pickled. Some applications do so while they are imported."""
+    sys.modules["__main__"].__file__ = os.path.join(os.path.dirname(__file__), "child.py")
+    os.environ["PYCGID_APPLICATION_FILE"] = path
+
+
+def find_callable(name):
+    load_module = import_file if name.is_file else import_module
+    module = load_module(name.target)
+    try:
+        found = functools.reduce(getattr, name.attribute.split("."), module)
     except AttributeError:
         names = callables(module)
-        known = f"callables in it are: {', '.join(names)}" if names else "there is no callable in it"
-        raise CannotLoad(f'module "{name}" has no attribute "{attribute}"; {known}') from None
+        known = f"callables in it are: {', '.join(names)}"
+        if not names:
+            known = "there is no callable in it"
+        raise NoApplication(
+            f'module "{name.target}" has no attribute "{name.attribute}"; {known}'
+        ) from None
     if not callable(found):
-        raise CannotLoad(f'"{name}:{attribute}" is not callable')
+        raise NoApplication(f'"{name.target}:{name.attribute}" is not callable')
+    return found
+
+
+def make_application(factory, name):
+    found = factory(*name.call.positional, **name.call.keywords)
+    if not callable(found):
+        what = f'an object of type "{type(found).__name__}", which is not callable'
+        if found is None:
+            what = "None"
+        elif isinstance(found, types.CoroutineType):
+            found.close()
+            what = "a coroutine; a factory has to be a plain function"
+        raise NoApplication(f'"{name}" returned {what}')
     return found
 
 
@@ -95,26 +153,6 @@ def callables(module):
 
 
 def is_own(module, value):
-    imported_kinds = (type, types.FunctionType, types.BuiltinFunctionType)
-    return not isinstance(value, imported_kinds) or value.__module__ == module.__name__
-
-
-def explain(error):
-    text = f"{type(error).__name__}: {error}".removesuffix(": ")
-    if isinstance(error, ModuleNotFoundError):
-        text += f"; looked in {', '.join(sys.path)}"
-    return text
-
-
-def print_application_traceback(error):
-    """Without the frames of ours and of the import system; not at all when nothing is left that the
-    message does not say."""
-    own = error.__traceback__
-    while own is not None and is_machinery(own.tb_frame.f_code.co_filename):
-        own = own.tb_next
-    if own is not None or isinstance(error, SyntaxError):
-        traceback.print_exception(type(error), error, own)
-
-
-def is_machinery(filename):
-    return filename == __file__ or filename.startswith("<frozen importlib")
+    if not issubclass(type(value), (type, types.FunctionType, types.BuiltinFunctionType)):
+        return True
+    return getattr(value, "__module__", None) == module.__name__

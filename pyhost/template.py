@@ -5,6 +5,8 @@ import gc
 import os
 import threading
 
+__version__ = "@PROJECT_VERSION@"
+
 
 def fork_workers(host, options, on_ready):
     """Returns True in each forked worker, with its number and descriptors in `options`; False in the

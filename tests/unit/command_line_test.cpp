@@ -144,6 +144,9 @@ TEST_CASE("command line: a pool is named after its application", "[options]") {
   CHECK(pool_name("hello") == "hello");
   CHECK(pool_name("/srv/blog/site.py:app") == "site");
   CHECK(pool_name("./app.wsgi") == "app");
+  CHECK(pool_name("blog:create_app('/a/b.c:d')") == "blog");
+  CHECK(pool_name("/srv/old (1)/blog.py:create_app()") == "blog");
+  CHECK(pool_name("/srv/a:b(c)/blog.py") == "blog");
 }
 
 }  // namespace

@@ -90,8 +90,70 @@ TEST_CASE("boot: a file in the current directory", "[pyhost]") {
   for (const std::string app : {"blog.wsgi", "shop.py", "shop.py:application"}) {
     Worker worker({.app = app, .directory = directory.name()});
     CHECK(worker.status_line() == "ready\n");
-    CHECK(worker.ask({}).body == app.substr(0, 4));
+    CHECK(worker.ask({}).body == (app == "blog.wsgi" ? "pycgid_application" : "shop"));
   }
+}
+
+TEST_CASE("boot: a .wsgi file does not stand in the way of the package it is named after",
+          "[pyhost]") {
+  const TemporaryDirectory directory;
+  fs::create_directory(directory.name() + "/blog");
+  directory.write("blog/__init__.py", "");
+  directory.write("blog/settings.py", kApplication);
+  directory.write("blog.wsgi", "from blog.settings import application\n");
+  Worker worker({.app = directory.name() + "/blog.wsgi", .directory = "/"});
+  CHECK(worker.status_line() == "ready\n");
+  CHECK(worker.ask({}).body == "blog.settings");
+}
+
+TEST_CASE("boot: a .py file has its own name where an import finds that very file", "[pyhost]") {
+  const TemporaryDirectory directory;
+  fs::create_directory(directory.name() + "/shop");
+  directory.write("shop/__init__.py", "");
+  fs::create_directory(directory.name() + "/deploy");
+  directory.write("deploy/shop.py", kApplication);
+  directory.write("deploy/os.py", kApplication);
+  directory.write("deploy/once.py", std::string(kApplication) + "import again\n");
+  directory.write("deploy/again.py", "import once\nassert once.application\n");
+  const auto name_of = [&](const std::string& file, const std::string& start) {
+    Worker worker({.app = directory.name() + "/deploy/" + file, .directory = start});
+    CHECK(worker.status_line() == "ready\n");
+    return worker.ask({}).body;
+  };
+  CHECK(name_of("shop.py", "/") == "shop");
+  CHECK(name_of("shop.py", directory.name()) == "pycgid_application");
+  CHECK(name_of("os.py", "/") == "pycgid_application");
+  CHECK(name_of("once.py", "/") == "once");
+}
+
+TEST_CASE("boot: an exception that cannot be shown is explained all the same", "[pyhost]") {
+  const TemporaryDirectory directory;
+  const std::string begin = "error 78 cannot load application \"blog\": ";
+  const auto line_of = [&](const std::string& body, const std::string& logged) {
+    directory.write("blog.py", "import sys\nclass E(Exception):\n" + body);
+    const Refusal wrong = refusal({.app = "blog", .directory = directory.name()});
+    CHECK(contains(wrong.log, logged));
+    REQUIRE(wrong.line.starts_with(begin));
+    return wrong.line.substr(begin.size());
+  };
+  for (const std::string failure : {"ValueError", "SystemExit", "KeyboardInterrupt"}) {
+    CHECK(line_of("  def __str__(self): raise " + failure + "(1)\nraise E\n", "in <module>") ==
+          "E: (its message cannot be shown: " + failure + ")\n");
+  }
+  CHECK(line_of("  def __str__(self): return 1\nraise E\n", "in <module>") ==
+        "E: (its message cannot be shown: TypeError)\n");
+  CHECK(line_of("  def __str__(self): return str(self)\nraise E\n", "in <module>") ==
+        "E: (its message cannot be shown: RecursionError)\n");
+  CHECK(line_of("  pass\nraise E('\\udcff\\ud800')\n", "in <module>") == "E: \\udcff\\ud800\n");
+  CHECK(line_of("  pass\nraise E('x' * 10_000_000)\n", "in <module>") ==
+        "E: " + std::string(1500, 'x') + "...\n");
+  CHECK(line_of("  __notes__ = property(lambda self: 1 / 0)\nraise E('a')\n", "") == "E: a\n");
+  CHECK(line_of("  pass\nsys.stderr.detach()\nraise E('a')\n", "in <module>") == "E: a\n");
+  CHECK(line_of("  pass\nsys.stderr = None\nraise E('a')\n", "in <module>") == "E: a\n");
+  CHECK(line_of("  pass\nsys.excepthook = None\nsys.exit('a\\nb')\n", "in <module>") ==
+        "SystemExit: a b\n");
+  CHECK(line_of("  pass\nsys.path = [None]\nimport nowhere_at_all\n", "in <module>") ==
+        "ModuleNotFoundError: No module named 'nowhere_at_all'; looked in None\n");
 }
 
 TEST_CASE("boot: no such module", "[pyhost]") {
@@ -166,8 +228,8 @@ TEST_CASE("boot: no such callable, and which there are", "[pyhost]") {
 TEST_CASE("boot: no pycgid_host for this Python", "[pyhost]") {
   const TemporaryDirectory directory;
   const fs::path built = fs::path(PYHOST_TEST_BOOT).parent_path();
-  for (const char* script : {"boot.py", "diagnosis.py"}) {
-    fs::copy_file(built / script, fs::path(directory.name()) / script);
+  for (const fs::directory_entry& entry : fs::directory_iterator(built)) {
+    if (entry.path().extension() == ".py") fs::copy(entry.path(), directory.name());
   }
   directory.write("pycgid_host.cpython-399-x86_64-linux-gnu.so", "");
   const Refusal none = refusal({.boot = directory.name() + "/boot.py"});

@@ -28,6 +28,17 @@ TEST_CASE("output: sys.stdout and sys.stderr are whole text streams", "[pyhost]"
         R"([1, 2, false, "utf-8", "backslashreplace", "<stdout>", true, false, true, false])");
 }
 
+TEST_CASE("output: a stream that is detached or replaced is not lost to the others", "[pyhost]") {
+  Worker worker;
+  CHECK(worker.ask({.path = "/detaches_streams"}).body == "still here");
+  const std::string log = worker.wait_log("to the original stdout\n");
+  CHECK(log == kLine + "to the new stdout \xE4\n" + kLine + "to the new stderr \xC3\xA4\n" + kLine +
+                   "to the old stdout\n" + kLine + "to the old stderr\n" + kLine +
+                   "to wsgi.errors\n" + kLine + "to wsgi.errors again\n" + kLine +
+                   "to the original stderr\n" + kLine + "to the original stdout\n");
+  CHECK(worker.ask({.path = "/prints"}).body == "printed");
+}
+
 TEST_CASE("output: a long line is cut between characters", "[pyhost]") {
   Worker worker;
   worker.ask({.path = "/prints_much"});

@@ -1,6 +1,8 @@
 """Output, threads, signals and the process itself."""
 
 import atexit
+import codecs
+import io
 import json
 import signal
 import subprocess
@@ -108,3 +110,22 @@ def process(environ, start_response):
     with open("/proc/self/comm") as file:
         comm = file.read().strip()
     return ok(start_response, json.dumps([command_line, comm, sys.argv, sys.path[:2]]).encode())
+
+
+def detaches_streams(environ, start_response):
+    """What programs that want another encoding do, each with what the former left."""
+    before = sys.stdout, sys.stderr
+    sys.stdout = io.TextIOWrapper(sys.stdout.detach(), "latin-1", write_through=True)
+    print("to the new stdout \xe4")
+    sys.stderr = codecs.getwriter("utf-8")(sys.stderr.detach())
+    print("to the new stderr \xe4", file=sys.stderr)
+    sys.stdout = sys.stderr = None
+    print("to the old stdout", file=before[0])
+    print("to the old stderr", file=before[1])
+    print("to wsgi.errors", file=environ["wsgi.errors"])
+    environ["wsgi.errors"].detach()
+    print("to wsgi.errors again", file=environ["wsgi.errors"])
+    print("to the original stderr", file=sys.__stderr__)
+    print("to the original stdout", file=sys.__stdout__)
+    sys.stdout, sys.stderr = before
+    return ok(start_response, b"still here")
