@@ -122,6 +122,7 @@ def run(options):
     for script in ("application_name", "exception_text", "interface"):
         load_script(script)  # for the loader
     loader = load_script("loader")
+    request_threads = load_script("request_threads")
     host.set_process_title(title(options))
     sys.stdout = sys.__stdout__ = LogText(host, 1, "<stdout>")
     sys.stderr = sys.__stderr__ = LogText(host, 2, "<stderr>")
@@ -147,7 +148,7 @@ def run(options):
         if not template.fork_workers(host, options, lambda: report(options["status_fd"], "ready")):
             return
         host.set_process_title(title(options))
-    serve(host, application, constants, options)
+    serve(host, request_threads.start, application, constants, options)
 
 
 def title(options):
@@ -206,18 +207,19 @@ def environ_constants(host, options):
     }
 
 
-def serve(host, application, constants, options):
+def serve(host, start_threads, application, constants, options):
     try:
         host.serve(
             application=application,
             constants=constants,
+            start_threads=start_threads,
             status_fd=options["status_fd"],
             memory_fd=options["memory_fd"],
             bell_fd=options["bell_fd"],
             passing_fd=options["passing_fd"],
             threads=options["threads"],
         )
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise Refused(
             SYSTEM_ERROR, f"cannot start {options['threads']} threads (option \"threads\"): {error}"
         ) from None

@@ -77,6 +77,7 @@ set(PYHOST_SCRIPTS
   greenlets.py
   interface.py
   loader.py
+  request_threads.py
   template.py)
 foreach(script IN LISTS PYHOST_SCRIPTS)
   configure_file(${script} "${PYHOST_OUTPUT_DIR}/${script}" @ONLY)

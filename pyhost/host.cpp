@@ -5,12 +5,12 @@
 #include "pyhost/interrupter.h"
 #include "pyhost/own_fds.h"
 #include "pyhost/request_runner.h"
+#include "pyhost/thread_gate.h"
 
 #include <cerrno>
 #include <csignal>
 #include <memory>
 #include <pthread.h>
-#include <vector>
 
 namespace pyhost {
 namespace {
@@ -19,7 +19,9 @@ struct Host {
   const ModuleState& state;
   WorkerEnd& worker;
   Interrupter& interrupter;
-  const HostOptions& options;
+  const HostOptions options;
+  PyObject* context;  // which each request gets a copy of
+  ThreadGate gate{};
 };
 
 // Handlers of Python run on the main thread only. What they raise is logged: it belongs to no
@@ -41,7 +43,7 @@ bool wait_for_work(Intake& intake, bool is_main) {
 
 void run_requests(const Host& host, bool is_main) {
   RequestRunner runner(host.state, host.worker, host.interrupter.add_thread(),
-                       host.options.application);
+                       {host.options.application, host.context});
   if (!runner.begin(host.options.constants)) {
     log_exception(host.state, "a request thread cannot start");
     return;
@@ -54,11 +56,21 @@ void run_requests(const Host& host, bool is_main) {
   } while (wait_for_work(intake, is_main));
 }
 
-void* request_thread(void* host) {
-  const Attach attach;
-  run_requests(*static_cast<const Host*>(host), false);
-  return nullptr;
+bool wait_open(ThreadGate& gate) {
+  const Detach detach;
+  return gate.wait_open();
 }
+
+// What each of the threads calls that request_threads.py starts.
+PyObject* request_thread(PyObject* capsule, PyObject*) {
+  Host& host = *static_cast<Host*>(PyCapsule_GetPointer(capsule, nullptr));
+  if (!wait_open(host.gate)) Py_RETURN_NONE;
+  run_requests(host, false);
+  host.gate.leave();
+  Py_RETURN_NONE;
+}
+
+PyMethodDef request_thread_method = {"run_requests", request_thread, METH_NOARGS, nullptr};
 
 void* watching_thread(void* worker) {
   static_cast<WorkerEnd*>(worker)->watch_gateway();
@@ -85,20 +97,28 @@ int start_service(void* (*run)(void*), void* argument) {
   return error;
 }
 
-int start_threads(Host& host, std::vector<pthread_t>& threads) {
-  int error = start_service(watching_thread, &host.worker);
-  if (error == 0) error = start_service(interrupting_thread, &host.interrupter);
-  for (unsigned i = 1; error == 0 && i < host.options.threads; ++i) {
-    pthread_t thread;
-    error = pthread_create(&thread, nullptr, request_thread, &host);
-    if (error == 0) threads.push_back(thread);
-  }
-  return error;
+bool start_services(Host& host) {
+  errno = start_service(watching_thread, &host.worker);
+  if (errno == 0) errno = start_service(interrupting_thread, &host.interrupter);
+  if (errno != 0) PyErr_SetFromErrno(PyExc_OSError);
+  return errno == 0;
 }
 
-void join(const std::vector<pthread_t>& threads) {
+// Those that were started before one could not be end at once.
+bool start_request_threads(Host& host) {
+  const auto capsule = PyRef::steal(PyCapsule_New(&host, nullptr, nullptr));
+  if (!capsule) return false;
+  const auto run = PyRef::steal(PyCFunction_New(&request_thread_method, capsule.get()));
+  if (!run) return false;
+  const auto done = PyRef::steal(
+      PyObject_CallFunction(host.options.start_threads, "IO", host.options.threads, run.get()));
+  if (!done) host.gate.give_up();
+  return static_cast<bool>(done);
+}
+
+void wait_for_request_threads(Host& host) {
   const Detach detach;
-  for (const pthread_t thread : threads) pthread_join(thread, nullptr);
+  host.gate.wait_left(host.options.threads - 1);
 }
 
 // Not in Python, where a handler of a signal that came meanwhile would run, and could raise.
@@ -113,19 +133,17 @@ void say_ready(int status) {
 }  // namespace
 
 bool serve(const ModuleState& state, WorkerEnd& worker, const HostOptions& options) {
+  PyObject* const context = PyContext_CopyCurrent();
+  if (context == nullptr) return false;
   // Never destroyed, like `worker`.
   Interrupter& interrupter = *std::make_unique<Interrupter>(state, worker).release();
   if (!interrupter.open()) return false;
-  Host host{state, worker, interrupter, options};
-  std::vector<pthread_t> threads;
-  errno = start_threads(host, threads);
-  if (errno != 0) {
-    PyErr_SetFromErrno(PyExc_OSError);
-    return false;
-  }
+  Host& host = *std::make_unique<Host>(state, worker, interrupter, options, context).release();
+  if (!start_services(host) || !start_request_threads(host)) return false;
+  host.gate.open();
   say_ready(options.status_fd);
   run_requests(host, true);
-  join(threads);
+  wait_for_request_threads(host);
   return true;
 }
 

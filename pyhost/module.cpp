@@ -182,6 +182,7 @@ PyObject* fork_until_over(PyObject* module, PyObject* orders) {
 struct ServeArguments {
   PyObject* application = nullptr;
   PyObject* constants = nullptr;
+  PyObject* start_threads = nullptr;
   int status_fd = -1;
   int memory_fd = -1;
   int bell_fd = -1;
@@ -190,12 +191,13 @@ struct ServeArguments {
 };
 
 bool parse(PyObject* args, PyObject* kwargs, ServeArguments& into) {
-  std::array<const char*, 8> names = {"application", "constants",  "status_fd", "memory_fd",
-                                      "bell_fd",     "passing_fd", "threads",   nullptr};
+  std::array<const char*, 9> names = {"application", "constants", "start_threads",
+                                      "status_fd",   "memory_fd", "bell_fd",
+                                      "passing_fd",  "threads",   nullptr};
   return PyArg_ParseTupleAndKeywords(
-             args, kwargs, "$OO!iiiiI:serve", const_cast<char**>(names.data()), &into.application,
-             &PyDict_Type, &into.constants, &into.status_fd, &into.memory_fd, &into.bell_fd,
-             &into.passing_fd, &into.threads) != 0;
+             args, kwargs, "$OO!OiiiiI:serve", const_cast<char**>(names.data()), &into.application,
+             &PyDict_Type, &into.constants, &into.start_threads, &into.status_fd, &into.memory_fd,
+             &into.bell_fd, &into.passing_fd, &into.threads) != 0;
 }
 
 PyObject* own_fd(PyObject*, PyObject* number) {
@@ -225,7 +227,8 @@ PyObject* serve_requests(PyObject* module, PyObject* args, PyObject* kwargs) {
   }
   // Never destroyed: see serve().
   WorkerEnd& immortal = *worker.release();
-  HostOptions options{given.application, given.constants, given.status_fd, given.threads};
+  const HostOptions options{given.application, given.constants, given.start_threads,
+                            given.status_fd, given.threads};
   if (!serve(module_state(module), immortal, options)) return nullptr;
   Py_RETURN_NONE;
 }

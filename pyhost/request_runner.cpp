@@ -6,6 +6,7 @@
 #include "pyhost/gil.h"
 #include "pyhost/input.h"
 #include "pyhost/log_lines.h"
+#include "pyhost/request_context.h"
 #include "pyhost/request_text.h"
 #include "pyhost/start_response.h"
 
@@ -61,7 +62,10 @@ void RequestRunner::run(const TakenRequest& request) {
   const LogRequest marked(environs_.value("pycgid.request_id"));
   response_.begin(request.slot);
   running_.begin(request);
-  serve(request, std::move(environ));
+  {
+    const RequestContext context(state_, context_);
+    serve(request, std::move(environ));
+  }
   running_.end();
   flush_detached(LogStream::out);
   flush_detached(LogStream::err);

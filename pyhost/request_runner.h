@@ -13,13 +13,19 @@ namespace pyhost {
 
 class RequestRunner {
  public:
+  struct Subject {
+    PyObject* application;
+    PyObject* context;  // see request_context.h
+  };
+
   // Everything outlives the runner.
   RequestRunner(const ModuleState& state, WorkerEnd& worker, RunningRequest& running,
-                PyObject* application)
+                const Subject& subject)
       : state_(state),
         worker_(worker),
         running_(running),
-        application_(application),
+        application_(subject.application),
+        context_(subject.context),
         response_(worker) {}
 
   // `constants` are the keys that every environ has. False with an exception set.
@@ -49,6 +55,7 @@ class RequestRunner {
   WorkerEnd& worker_;
   RunningRequest& running_;
   PyObject* application_;
+  PyObject* context_;
   EnvironBuilder environs_;
   Response response_;
 };

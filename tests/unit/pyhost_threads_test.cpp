@@ -44,6 +44,53 @@ TEST_CASE("threads: children started in any of them can be terminated", "[pyhost
   CHECK(ask_three(worker, {.path = "/terminates_child"}).count("-15") == 3);
 }
 
+TEST_CASE("threads: are Threads of Python, and no daemons", "[pyhost]") {
+  Worker worker({.app = "threaded", .threads = 3});
+  const Request kind{.path = "/kind", .variables = {{"QUERY_STRING", "together"}}};
+  CHECK(ask_three(worker, kind) == std::multiset<std::string>{"MainThread _MainThread False True",
+                                                              "request-2 Thread False True",
+                                                              "request-3 Thread False True"});
+}
+
+TEST_CASE("threads: what an application sets for threads holds for them", "[pyhost]") {
+  Worker worker({.app = "threaded", .threads = 3});
+  const Request size{.path = "/stack_size", .variables = {{"QUERY_STRING", "together"}}};
+  CHECK(ask_three(worker, size).count("as wanted") == 2);
+  // The main thread was there before.
+  const Request alone{.path = "/who_was_profiled", .variables = {{"QUERY_STRING", ""}}};
+  CHECK(worker.ask(alone).body == "request-2 request-3");
+}
+
+TEST_CASE("threads: what a request starts is waited for at the end", "[pyhost]") {
+  Worker worker({.app = "threaded", .threads = 3});
+  const Request job{.path = "/job", .variables = {{"QUERY_STRING", "together"}}};
+  CHECK(ask_three(worker, job).count("begun") == 3);
+  CHECK(worker.stop() == 0);
+  const std::string log = worker.wait_log("");
+  std::size_t jobs = 0;
+  for (std::size_t at = 0; (at = log.find("the job is done\n", at)) != std::string::npos; ++at) {
+    ++jobs;
+  }
+  CHECK(jobs == 3);
+}
+
+TEST_CASE("threads: each request begins in the context that the import left", "[pyhost]") {
+  Worker worker({.app = "threaded", .threads = 3});
+  const Request together{.path = "/context", .variables = {{"QUERY_STRING", "together"}}};
+  for (int turn = 0; turn < 3; ++turn) {
+    CHECK(ask_three(worker, together).count("imported") == 3);
+  }
+}
+
+TEST_CASE("threads: one that cannot be started ends the worker, and those before it", "[pyhost]") {
+  Worker worker({.app = "threadless", .threads = 4});
+  CHECK(worker.status_line() ==
+        "error 71 cannot start 4 threads (option \"threads\"): can't start new thread; 1 were "
+        "started besides the main one, look at the limits of processes (ulimit -u, TasksMax=) and "
+        "of memory\n");
+  CHECK(worker.wait_exit() == 71);
+}
+
 TEST_CASE("signals: an idle worker runs Python's handlers in the main thread", "[pyhost]") {
   Worker worker({.threads = 2});
   REQUIRE(worker.status_line() == "ready\n");
