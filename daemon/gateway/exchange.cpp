@@ -288,6 +288,8 @@ void Exchange::ready() {
   switch (progress) {
     case Reply::Progress::waiting:
       return;
+    case Reply::Progress::more:
+      return worker_->serve_again(slot_);
     case Reply::Progress::no_room:
       if (reply_.ended()) detach_worker();
       return;

@@ -88,7 +88,7 @@ class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnW
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   AllConnections connections_;
   Unwatched unwatched_;
-  std::vector<Connection*> to_flush_;
+  std::vector<Connection*> to_flush_, flushing_;
   std::vector<Connection*> dead_;
   bool paused_ = false;
   bool finishing_ = false;
@@ -355,14 +355,16 @@ bool Gateway::run_turn() {
   return busy;
 }
 
-// Flushing may make room for more of an answer, which is flushed again.
+// What flushing makes room for is flushed in the next turn: else a quick front kept the loop here.
 void Gateway::flush_connections() {
-  for (std::size_t i = 0; i < to_flush_.size(); ++i) to_flush_[i]->flush();
-  to_flush_.clear();
+  flushing_.swap(to_flush_);
+  for (Connection* connection : flushing_) connection->flush();
+  flushing_.clear();
 }
 
 void Gateway::bury_connections() {
   if (dead_.empty()) return;
+  std::erase_if(to_flush_, [](const Connection* connection) { return connection->dead(); });
   for (Connection* connection : dead_) {
     connections_.erase(connections_.iterator_to(*connection));
     delete connection;

@@ -10,6 +10,10 @@ namespace {
 
 // A file is queued in pieces of this size, so that the room for pending bytes counts for it too.
 constexpr std::uint64_t kFilePiece = 512 * 1024;
+// What is taken of one answer in a turn: more than a ring holds, so that a worker that has ended is
+// read to its end, and no more than that of one that writes as fast as it is read.
+constexpr std::size_t kMostPerTurn = std::size_t{256} * 1024;
+constexpr std::size_t kBlockCost = 8;  // what a block takes of the ring besides its bytes, at most
 
 bool is_regular_file(int fd) {
   struct stat info {};
@@ -23,7 +27,7 @@ void Reply::clear() {
   file_.reset();
   file_offset_ = file_left_ = body_bytes_ = 0;
   problem_.clear();
-  head_sent_ = drop_body_ = ended_ = surplus_ = worker_failed_ = false;
+  head_sent_ = drop_body_ = ended_ = satisfied_ = surplus_ = worker_failed_ = false;
 }
 
 Reply::Progress Reply::stop(Progress how, std::string why) {
@@ -33,14 +37,15 @@ Reply::Progress Reply::stop(Progress how, std::string why) {
 
 Reply::Progress Reply::take(pyhost::GatewayEnd& channel, std::uint32_t slot, ReplyTarget& target,
                             std::uint64_t room) {
-  for (;;) {
+  for (taken_ = 0; taken_ < kMostPerTurn;) {
     // Behind a file only its end is taken ahead: that sets the slot free while the file goes out.
-    if (ended_) return resume(target, room);
+    if (ended_ || satisfied_) return resume(target, room);
     send_file_pieces(target, room);
     if (file_left_ == 0 && target.pending() >= room) return Progress::no_room;
     const Progress progress = take_block(channel, slot, target);
     if (progress != Progress::complete) return progress;
   }
+  return Progress::more;
 }
 
 Reply::Progress Reply::resume(ReplyTarget& target, std::uint64_t room) {
@@ -62,23 +67,25 @@ Reply::Progress Reply::take_block(pyhost::GatewayEnd& channel, std::uint32_t slo
   }
   const std::size_t size = block.bytes.size();
   if (file_left_ > 0 && block.type != pyhost::BlockType::end) return Progress::no_room;
-  Progress progress = Progress::complete;
+  const Progress progress = use(block, channel, slot, target);
+  channel.consume(slot, size);
+  taken_ += size + kBlockCost;
+  return progress;
+}
+
+Reply::Progress Reply::use(const pyhost::Block& block, pyhost::GatewayEnd& channel,
+                           std::uint32_t slot, ReplyTarget& target) {
   switch (block.type) {
     case pyhost::BlockType::head:
-      progress = take_head(block.bytes);
-      break;
+      return take_head(block.bytes);
     case pyhost::BlockType::body:
-      progress = take_body(block.bytes, target);
-      break;
+      return take_body(block.bytes, target);
     case pyhost::BlockType::file:
-      progress = take_file(channel, slot, block.bytes, target);
-      break;
+      return take_file(channel, slot, block.bytes, target);
     case pyhost::BlockType::end:
-      progress = take_end(block.bytes, target);
       break;
   }
-  channel.consume(slot, size);
-  return progress;
+  return take_end(block.bytes, target);
 }
 
 Reply::Progress Reply::take_head(std::string_view bytes) {
@@ -101,11 +108,13 @@ Reply::Progress Reply::send_head(ReplyTarget& target) {
 
 // How much of `bytes` more body bytes may go out.
 std::uint64_t Reply::allowed(std::uint64_t bytes) {
+  // The answer to HEAD, 204 and 304 is whole with its head: a stream that never ends ends here.
+  satisfied_ = drop_body_;
   if (drop_body_) return 0;
   if (const auto length = head_.content_length()) {
     const std::uint64_t left = *length - std::min(*length, body_bytes_);
     if (bytes > left) {
-      surplus_ = true;
+      surplus_ = satisfied_ = true;
       bytes = left;
     }
   }

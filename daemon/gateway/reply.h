@@ -32,6 +32,7 @@ class Reply {
  public:
   enum class Progress {
     waiting,   // for the worker
+    more,      // for the next turn: the worker has written, and others are to be served, too
     no_room,   // for the front to take what is pending
     complete,  // all is handed to the target
     cut,       // it has begun and cannot be completed; problem() says why
@@ -50,7 +51,7 @@ class Reply {
                 std::uint64_t room);
   // Goes on without the slot, once ended(): hands over what is left of a file.
   Progress resume(ReplyTarget& target, std::uint64_t room);
-  // Nothing more is wanted from the slot.
+  // The worker's end of it was read: nothing more will come from the slot.
   bool ended() const { return ended_; }
 
   const std::string& problem() const { return problem_; }
@@ -63,6 +64,8 @@ class Reply {
 
  private:
   Progress take_block(pyhost::GatewayEnd& channel, std::uint32_t slot, ReplyTarget& target);
+  Progress use(const pyhost::Block& block, pyhost::GatewayEnd& channel, std::uint32_t slot,
+               ReplyTarget& target);
   Progress take_head(std::string_view bytes);
   Progress take_body(std::string_view bytes, ReplyTarget& target);
   Progress take_file(pyhost::GatewayEnd& channel, std::uint32_t slot, std::string_view bytes,
@@ -79,10 +82,12 @@ class Reply {
   std::uint64_t file_offset_ = 0;
   std::uint64_t file_left_ = 0;
   std::uint64_t body_bytes_ = 0;
+  std::size_t taken_ = 0;  // of the ring, in this turn
   std::string problem_;
   bool head_sent_ = false;
   bool drop_body_ = false;
   bool ended_ = false;
+  bool satisfied_ = false;  // the front has all that it may get, whatever the worker goes on with
   bool surplus_ = false;
   bool worker_failed_ = false;
 };

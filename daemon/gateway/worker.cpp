@@ -14,7 +14,12 @@ namespace pycgid {
 namespace {
 
 // A worker whose answer is dropped has been told so, and stops after a ring or two.
-constexpr std::size_t kMostDroppedAtOnce = std::size_t{64} << 20;
+constexpr std::size_t kMostDropped = std::size_t{64} << 20;
+constexpr std::size_t kMostDroppedPerTurn = std::size_t{1} << 20;
+
+void add_bits(pyhost::GatewayEnd::ReadySet& to, const pyhost::GatewayEnd::ReadySet& more) {
+  for (std::size_t word = 0; word < to.size(); ++word) to[word] |= more[word];
+}
 
 }  // namespace
 
@@ -157,7 +162,9 @@ void Worker::detach(std::uint32_t slot, bool answered) {
 bool Worker::collect() {
   if (lost_) return false;
   pyhost::GatewayEnd::ReadySet ready{};
-  if (!channel_->take_ready(ready)) return false;
+  const bool again = std::exchange(any_again_, false);
+  if (!channel_->take_ready(ready) && !again) return false;
+  if (again) add_bits(ready, std::exchange(again_, {}));
   for (std::size_t word = 0; word < ready.size(); ++word) {
     for (std::uint64_t bits = ready[word]; bits != 0 && !lost_; bits &= bits - 1) {
       serve(static_cast<std::uint32_t>(word * 64) +
@@ -165,6 +172,11 @@ bool Worker::collect() {
     }
   }
   return true;
+}
+
+void Worker::serve_again(std::uint32_t slot) {
+  again_[slot / 64] |= std::uint64_t{1} << (slot % 64);
+  any_again_ = true;
 }
 
 void Worker::serve(std::uint32_t slot) {
@@ -200,18 +212,23 @@ void Worker::thread_freed() {
   }
 }
 
-// False, and the worker is lost: it writes and writes, and would keep the gateway busy with that.
+// Drops what is there, up to a limit for each turn. False, and the worker is lost: it writes and
+// writes, and would keep the gateway busy with that.
 bool Worker::drop_answer(std::uint32_t slot) {
+  constexpr std::size_t kBlockCost = 64;
   pyhost::Block block;
   std::size_t dropped = 0;
   while (channel_->peek(slot, block) == pyhost::GatewayEnd::Peek::block) {
     if (block.type == pyhost::BlockType::file) channel_->receive_file(slot);
     channel_->consume(slot, block.bytes.size());
-    dropped += block.bytes.size() + 1;
-    if (dropped < kMostDroppedAtOnce) continue;
+    dropped += block.bytes.size() + kBlockCost;
+    if (dropped >= kMostDroppedPerTurn) break;
+  }
+  if ((slots_[slot].dropped += dropped) >= kMostDropped) {
     violated("it goes on writing an answer that nobody wants");
     return false;
   }
+  if (dropped >= kMostDroppedPerTurn) serve_again(slot);
   return true;
 }
 
@@ -277,6 +294,7 @@ void Worker::note_ended() {
 }
 
 bool Worker::prepare_sleep(bool anyone_waits) {
+  if (any_again_) return false;
   // Its end, or its replacement, waits for the end of a request.
   const bool awaited = anyone_waits || retired_ || info_.max_requests != 0;
   return channel_->prepare_sleep(awaited ? pyhost::Sleep::until_event
@@ -285,7 +303,7 @@ bool Worker::prepare_sleep(bool anyone_waits) {
 
 // Half of what it has to do is left when the nap ends: time to give it more.
 bool Worker::prepare_nap() {
-  return channel_->prepare_sleep(pyhost::Sleep::nap, ahead() / 2);
+  return !any_again_ && channel_->prepare_sleep(pyhost::Sleep::nap, ahead() / 2);
 }
 
 void Worker::violated(std::string_view why) {

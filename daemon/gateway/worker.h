@@ -100,6 +100,8 @@ class Worker final : private DeadlineOwner {
 
   // Takes what the worker has ready; true when there was something.
   bool collect();
+  // The slot has more than one turn may take: the next one goes on with it.
+  void serve_again(std::uint32_t slot);
   // Sees which requests have ended, and nothing else: the gateway is not woken for it.
   void note_ended();
   // Before the loop blocks, see GatewayEnd. `anyone_waits`: for a thread to be free.
@@ -125,9 +127,10 @@ class Worker final : private DeadlineOwner {
  private:
   struct Slot {
     Exchange* exchange = nullptr;
-    bool busy = false;     // submitted and not yet released
-    bool untaken = false;  // no thread was seen to have it
-    bool done = false;     // the thread is free again
+    bool busy = false;        // submitted and not yet released
+    bool untaken = false;     // no thread was seen to have it
+    bool done = false;        // the thread is free again
+    std::size_t dropped = 0;  // bytes of an answer that nobody wants
   };
   struct Submitted {
     std::uint32_t slot;
@@ -169,6 +172,8 @@ class Worker final : private DeadlineOwner {
   WorkerOwner& owner_;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_;
+  pyhost::GatewayEnd::ReadySet again_{};  // slots of serve_again()
+  bool any_again_ = false;
   std::deque<Submitted> order_;  // submitted and possibly untaken, oldest first
   RequestDeadlines deadlines_;
   ThreadWaker waker_;

@@ -278,7 +278,8 @@ def failing_close(_, start_response):
 
 @application.plain
 def endless(environ, start_response):
-    start_response("200 OK", PLAIN)
+    """The query names the status."""
+    start_response((environ["QUERY_STRING"] or "200") + " Endless", PLAIN)
 
     def blocks():
         while True:

@@ -112,6 +112,14 @@ def test_W13_fewer_bytes_than_announced_break_the_connection(daemon):
     daemon.wait_line(r"Content-Length.*11|11.*Content-Length")
 
 
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("POST", 304)])
+def test_W14_an_endless_stream_ends_with_its_head_where_no_body_is_wanted(daemon, method, status):
+    mark = daemon.mark()
+    answer = daemon.get("/endless", query=str(status), method=method)
+    assert (answer.status, answer.body) == (status, b"")
+    daemon.wait_line("closed endless", since=mark)
+
+
 def test_W14_head_has_the_length_and_no_body(daemon):
     for path, query in (("/single", ""), ("/length", "10")):
         answer = daemon.get(path, method="HEAD", query=query)

@@ -124,6 +124,25 @@ TEST_CASE("dispatcher: a running request that was withdrawn is aborted", "[dispa
   CHECK(worker.ends.worker->aborted(worker.slot));
 }
 
+TEST_CASE("dispatcher: an answer that nobody wants is dropped in parts, and not for ever",
+          "[dispatcher]") {
+  Fixture f;
+  PlayedWorker& worker = f.add_worker();
+  Exchange& exchange = f.front.request("/gone");
+  f.dispatcher.run_turn();
+  REQUIRE(worker.take() == "/gone");
+  f.front.forget(exchange);
+  const std::string block(60'000, 'x');
+  int turns = 0;
+  while (f.violated.empty() && ++turns < 10'000) {
+    worker.ends.worker->write(worker.slot, pyhost::BlockType::body, block);
+    worker.ends.worker->publish(worker.slot);
+    f.dispatcher.run_turn();
+  }
+  CHECK(f.violated.size() == 1);
+  CHECK(turns > 100);
+}
+
 TEST_CASE("dispatcher: what a lost worker had not begun is run by another", "[dispatcher]") {
   Fixture f;
   PlayedWorker& dies = f.add_worker();

@@ -5,6 +5,7 @@
 #include "tests/unit/channel_pair.h"
 
 #include <cstdlib>
+#include <functional>
 #include <string>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ class CollectingTarget final : public pycgid::ReplyTarget {
   void send(std::string_view bytes) override {
     text.append(bytes);
     waiting += bytes.size();
+    on_send();
   }
   void send_file(std::shared_ptr<pyhost::UniqueFd> file, std::uint64_t offset,
                  std::uint64_t length) override {
@@ -32,6 +34,7 @@ class CollectingTarget final : public pycgid::ReplyTarget {
 
   std::string text;
   std::uint64_t waiting = 0;
+  std::function<void()> on_send = [] {};
 };
 
 struct Fixture {
@@ -117,6 +120,52 @@ TEST_CASE("W14: 304 has no body, whatever the application sends", "[reply]") {
   f.ends.end(0);
   CHECK(f.take() == Progress::complete);
   CHECK(f.body().empty());
+}
+
+TEST_CASE("W14: an answer without a body is whole with its head, before the worker ends it",
+          "[reply]") {
+  Fixture f;
+  SECTION("HEAD") {
+    f.reply.drop_body();
+    f.head("");
+  }
+  SECTION("304") {
+    f.ends.write(0, BlockType::head, "Status: 304 Not Modified\r\n\r\n");
+  }
+  CHECK(f.take() == Progress::waiting);
+  f.ends.write(0, BlockType::body, "the first of many");
+  CHECK(f.take() == Progress::complete);
+  CHECK(!f.reply.ended());  // so that the worker is told to stop
+  CHECK(f.body().empty());
+}
+
+TEST_CASE("W13: a worker that goes on behind its Content-Length is not waited for", "[reply]") {
+  Fixture f;
+  f.head("Content-Length: 3\r\n");
+  f.ends.write(0, BlockType::body, "abc");
+  CHECK(f.take() == Progress::waiting);
+  f.ends.write(0, BlockType::body, "d");
+  CHECK(f.take() == Progress::complete);
+  CHECK(f.reply.had_surplus());
+}
+
+TEST_CASE("reply: a worker that writes on and on gets only its part of a turn", "[reply]") {
+  Fixture f;
+  f.head("");
+  std::size_t written = 0;
+  const std::string block(60'000, 'x');
+  f.target.on_send = [&] {
+    written += f.ends.worker->write(0, BlockType::body, block);
+    f.ends.worker->publish(0);
+  };
+  f.target.on_send();
+  CHECK(f.take(std::uint64_t{1} << 40) == Progress::more);
+  CHECK(f.body().size() <= 400'000);
+  f.target.on_send = [] {};
+  f.ends.end(0);
+  while (f.take(std::uint64_t{1} << 40) == Progress::more) {
+  }
+  CHECK(f.body().size() == written);
 }
 
 TEST_CASE("reply: a failure before the head is answered, after it is cut", "[reply]") {
