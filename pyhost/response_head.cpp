@@ -10,12 +10,6 @@
 namespace pyhost {
 namespace {
 
-// PEP 3333 forbids those of RFC 2616 section 13.5.1; the status has a place of its own.
-constexpr std::array<std::string_view, 9> kRefusedNames = {
-    "connection",          "keep-alive", "proxy-authenticate",
-    "proxy-authorization", "te",         "trailers",
-    "transfer-encoding",   "upgrade",    "status"};
-
 constexpr std::array<bool, 256> kTokenBytes = [] {
   std::array<bool, 256> result{};
   for (const char c : std::string_view("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
@@ -31,9 +25,11 @@ bool is_token(std::string_view text) {
   });
 }
 
+// Besides a tab, which RFC 9110 section 5.5 allows in a value.
 bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F;
+  });
 }
 
 // `lower` is in lower case already.
@@ -41,11 +37,6 @@ bool equals_ignoring_case(std::string_view name, std::string_view lower) {
   return name.size() == lower.size() &&
          std::equal(name.begin(), name.end(), lower.begin(),
                     [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
-}
-
-bool is_refused(std::string_view name) {
-  return std::any_of(kRefusedNames.begin(), kRefusedNames.end(),
-                     [&](std::string_view refused) { return equals_ignoring_case(name, refused); });
 }
 
 // The object's own bytes when it is a str of latin-1 characters; a view without data otherwise.
@@ -79,8 +70,8 @@ bool ResponseHead::set(PyObject* status, PyObject* headers) {
 bool ResponseHead::set_status(PyObject* status) {
   const std::string_view text = latin1(status);
   const auto digit = [&](std::size_t i) { return text[i] >= '0' && text[i] <= '9'; };
-  if (text.size() < 4 || !digit(0) || text[0] == '0' || !digit(1) || !digit(2) || text[3] != ' ' ||
-      has_control(text)) {
+  const bool number = text.size() >= 3 && digit(0) && text[0] != '0' && digit(1) && digit(2);
+  if (!number || (text.size() > 3 && text[3] != ' ') || has_control(text)) {
     return refuse("the status must be a str like \"200 OK\"", status);
   }
   status_ = text;
@@ -106,11 +97,9 @@ bool ResponseHead::add_header(PyObject* header) {
   if (value.data() == nullptr || has_control(value)) {
     return refuse("a header's value must be a latin-1 str without control characters", header);
   }
-  if (is_refused(name)) {
-    return refuse(
-        "hop-by-hop headers and \"Status\" are the server's, an application must not set "
-        "them",
-        header);
+  // The status has a place of its own. Hop-by-hop headers are dropped by the gateway.
+  if (equals_ignoring_case(name, "status")) {
+    return refuse("\"Status\" is the server's header, an application must not set it", header);
   }
   if (equals_ignoring_case(name, "content-length") && !take_content_length(value)) {
     return refuse("there must be one Content-Length, and a number", header);

@@ -15,8 +15,9 @@ class ResponseHead {
   void clear();
 
   // False, with AssertionError set and nothing kept, when status or headers break PEP 3333's rules:
-  // status is a str "NNN reason"; headers a list of (name, value) tuples of str; names are tokens
-  // and not hop-by-hop; everything is latin-1 without control characters.
+  // status is a str "NNN reason" or "NNN"; headers a list of (name, value) tuples of str; names are
+  // tokens; everything is latin-1 without control characters other than tabs. What PEP 3333 says
+  // of hop-by-hop headers is the gateway's affair: it drops them.
   bool set(PyObject* status, PyObject* headers);
   bool is_set() const { return !status_.empty(); }
 

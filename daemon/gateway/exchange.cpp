@@ -285,6 +285,7 @@ void Exchange::ready() {
   const std::uint64_t room = context_.pool.response_buffer;
   const auto progress = worker_ != nullptr ? reply_.take(worker_->channel(), slot_, target, room)
                                            : reply_.resume(target, room);
+  if (!reply_.dropped_header().empty()) note_dropped_header();
   switch (progress) {
     case Reply::Progress::waiting:
       return;
@@ -311,6 +312,15 @@ void Exchange::ready() {
       return;
     }
   }
+}
+
+// Once a pool: frameworks do it in every answer.
+void Exchange::note_dropped_header() {
+  if (std::exchange(stats().told_of_dropped_header, true)) return;
+  log_line(LogLevel::warning, context_.pool.name,
+           describe() + ": dropped the application's header \"" + reply_.dropped_header() +
+               "\": it concerns one connection and is the web server's to set; such headers are "
+               "dropped without a further message");
 }
 
 void Exchange::was_slow() {

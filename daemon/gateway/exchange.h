@@ -137,6 +137,7 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   void answer_error(int status, unsigned retry_after);
   void answer_whole(int status, std::string answer);
   void detach_worker();
+  void note_dropped_header();
   void log_problem(std::string_view text) const;
   PoolStats& stats() const;
   void record_times() const;

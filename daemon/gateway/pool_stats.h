@@ -59,6 +59,7 @@ struct PoolStats {
   std::size_t max_active = 0;
   std::uint64_t limit_reached = 0;  // times that requests began to wait for a thread
   std::uint64_t slow_requests = 0;  // option "slow-request"
+  bool told_of_dropped_header = false;
   std::array<std::uint64_t, kFailures> failures{};
   std::array<std::uint64_t, kExpiries> expiries{};
   TimeHistogram queue_time;

@@ -59,6 +59,8 @@ class Reply {
   bool had_surplus() const { return surplus_; }
   // Those of what was handed to the target, once started().
   int status() const { return head_.status(); }
+  // A hop-by-hop header that the application set; empty: none.
+  const std::string& dropped_header() const { return head_.dropped(); }
   std::string_view head_text() const { return head_.text(); }
   std::uint64_t body_bytes() const { return body_bytes_; }
 

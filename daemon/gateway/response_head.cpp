@@ -11,6 +11,8 @@ namespace pycgid {
 namespace {
 
 constexpr std::string_view kLineEnd = "\r\n";
+constexpr std::size_t kShownBytes = 80;
+constexpr std::size_t kBareStatus = 3;  // digits
 
 // RFC 9110 section 7.6.1 and PEP 3333; "trailers" is what wsgiref and RFC 2616 13.5.1 call it.
 bool is_hop_by_hop(std::string_view name) {
@@ -29,10 +31,9 @@ struct Header {
 
 // Quoted for a message; a name can be as long as the whole head.
 std::string quoted(std::string_view text) {
-  constexpr std::size_t kShown = 80;
   std::string result = "\"";
-  result += text.substr(0, kShown);
-  result += text.size() > kShown ? "...\"" : "\"";
+  result += text.substr(0, kShownBytes);
+  result += text.size() > kShownBytes ? "...\"" : "\"";
   return result;
 }
 
@@ -44,7 +45,7 @@ std::string_view trimmed(std::string_view text) {
 
 // 200 to 999: an interim answer is nothing an application may give.
 int parse_status(std::string_view value) {
-  if (value.size() < 3 || (value.size() > 3 && value[3] != ' ')) return 0;
+  if (value.size() < kBareStatus || (value.size() > kBareStatus && value[3] != ' ')) return 0;
   int status = 0;
   for (const char digit : value.substr(0, 3)) {
     if (digit < '0' || digit > '9') return 0;
@@ -68,7 +69,6 @@ std::string split_header(std::string_view line, Header& header) {
   header.name = line.substr(0, colon);
   header.value = trimmed(line.substr(colon + 1));
   if (!is_token(header.name)) return "header name " + quoted(header.name) + " is not a token";
-  if (is_hop_by_hop(header.name)) return "hop-by-hop header " + quoted(header.name);
   return {};
 }
 
@@ -77,7 +77,9 @@ std::string split_header(std::string_view line, Header& header) {
 void ResponseHead::clear() {
   constexpr std::size_t kKeptCapacity = std::size_t{16} * 1024;
   empty_text(text_, kKeptCapacity);
+  dropped_.clear();
   status_ = 0;
+  rewrite_due_ = false;
   content_length_.reset();
 }
 
@@ -90,13 +92,16 @@ bool ResponseHead::append(std::string_view piece) {
 std::string ResponseHead::check() {
   if (text_.find('\0') != text_.npos) return "NUL in the header";
   status_ = 0;
+  rewrite_due_ = false;
   content_length_.reset();
   std::string_view rest = text_;
   std::string_view line;
   while (take_line(rest, line)) {
     if (line.empty()) {
       if (status_ == 0) return "no Status line";
-      return rest.empty() ? std::string() : "bytes after the end of the header";
+      if (!rest.empty()) return "bytes after the end of the header";
+      if (rewrite_due_ || (status_ == 204 && content_length_)) rewrite();
+      return {};
     }
     if (status_ != 0) return "header line " + quoted(line) + " after Status";
     if (std::string problem = check_line(line); !problem.empty()) return problem;
@@ -107,9 +112,11 @@ std::string ResponseHead::check() {
 std::string ResponseHead::check_line(std::string_view line) {
   Header header;
   if (std::string problem = split_header(line, header); !problem.empty()) return problem;
-  if (equals_ignoring_case(header.name, "status")) {
-    status_ = parse_status(header.value);
-    return status_ != 0 ? std::string() : "unusable Status " + quoted(header.value);
+  if (equals_ignoring_case(header.name, "status")) return check_status(header.value);
+  if (is_hop_by_hop(header.name)) {
+    dropped_ = header.name.substr(0, kShownBytes);
+    rewrite_due_ = true;
+    return {};
   }
   if (equals_ignoring_case(header.name, "content-length")) {
     if (content_length_) return "more than one Content-Length";
@@ -118,6 +125,33 @@ std::string ResponseHead::check_line(std::string_view line) {
                            : "Content-Length " + quoted(header.value) + " is no number";
   }
   return {};
+}
+
+// Not every front server takes a status without a phrase.
+std::string ResponseHead::check_status(std::string_view value) {
+  status_ = parse_status(value);
+  if (status_ == 0) return "unusable Status " + quoted(value);
+  if (value.size() == kBareStatus && !reason_phrase(status_).empty()) rewrite_due_ = true;
+  return {};
+}
+
+void ResponseHead::rewrite() {
+  std::string kept;
+  std::string_view rest = text_;
+  std::string_view line;
+  while (take_line(rest, line) && !line.empty()) {
+    Header header;
+    split_header(line, header);
+    const bool is_length = equals_ignoring_case(header.name, "content-length");
+    if (is_hop_by_hop(header.name) || (is_length && status_ == 204)) continue;
+    kept.append(line);
+    if (rest == kLineEnd && header.value.size() == kBareStatus) {
+      kept.append(" ").append(reason_phrase(status_));
+    }
+    kept.append(kLineEnd);
+  }
+  if (status_ == 204) content_length_.reset();
+  text_ = kept.append(kLineEnd);
 }
 
 std::string error_response(int status, unsigned retry_after) {

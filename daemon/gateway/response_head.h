@@ -20,24 +20,32 @@ class ResponseHead {
   bool empty() const { return text_.empty(); }
 
   // The head is complete: checks every line ("Name: value\r\n", names are tokens, no CR, LF or NUL
-  // in a value, no hop-by-hop header, one Content-Length at most and that a number, "Status: NNN
-  // text" as the last line, 200 to 999, then the empty line and nothing more). A folded line is
-  // refused like any whose name is no token. Returns an empty string, or what is wrong.
+  // in a value, one Content-Length at most and that a number, "Status: NNN text" or "Status: NNN"
+  // as the last line, 200 to 999, then the empty line and nothing more). A folded line is refused
+  // like any whose name is no token. Returns an empty string, or what is wrong. Then drops what
+  // must not reach the front server, hop-by-hop headers (RFC 9110 section 7.6.1) and the
+  // Content-Length of a 204 (section 8.6), and completes a status without a phrase.
   std::string check();
 
   // --- after check() returned "" ---
   // What goes to the front, Status as its last line (haproxy#2865), with the empty line.
   std::string_view text() const { return text_; }
   int status() const { return status_; }
+  // The name of a hop-by-hop header that was dropped; empty: there was none.
+  const std::string& dropped() const { return dropped_; }
   std::optional<std::uint64_t> content_length() const { return content_length_; }
   // 204 and 304 have no body; check() lets no 1xx pass.
   bool body_allowed() const { return status_ >= 200 && status_ != 204 && status_ != 304; }
 
  private:
   std::string check_line(std::string_view line);
+  std::string check_status(std::string_view value);
+  void rewrite();
 
   std::string text_;
+  std::string dropped_;
   int status_ = 0;
+  bool rewrite_due_ = false;  // text() is not to go out as it came
   std::optional<std::uint64_t> content_length_;
 };
 

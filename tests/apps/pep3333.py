@@ -170,9 +170,16 @@ BAD_HEADS = {
     "value-lf": ("200 OK", [("X-A", "b\nX-Evil: 1")]),
     "value-nul": ("200 OK", [("X-A", "b\0")]),
     "value-unicode": ("200 OK", [("X-A", "\u20ac")]),
-    "hop-by-hop": ("200 OK", [("Connection", "close")]),
-    "transfer-encoding": ("200 OK", [("Transfer-Encoding", "chunked")]),
+    "status-header": ("200 OK", [("Status", "404")]),
 }
+
+
+@application.plain
+def lenient(environ, start_response):
+    """What other servers let pass, whatever PEP 3333 says."""
+    headers = [("Connection", "keep-alive"), ("X-Tab", "a\tb"), ("Keep-Alive", "timeout=5")]
+    start_response("200", [*PLAIN, *headers])
+    return [b"fine"]
 
 
 @application.plain

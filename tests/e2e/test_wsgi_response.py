@@ -45,7 +45,7 @@ def test_W7_exc_info_is_not_kept(daemon):
     [
         "status-bytes", "status-control", "status-text", "headers-tuple", "header-list",
         "header-triple", "name-bytes", "name-space", "name-empty", "value-bytes", "value-crlf",
-        "value-lf", "value-nul", "value-unicode", "hop-by-hop", "transfer-encoding",
+        "value-lf", "value-nul", "value-unicode", "status-header",
     ],
 )  # fmt: skip
 def test_W8_bad_head_is_a_500_and_a_log_line(daemon, case):
@@ -110,6 +110,18 @@ def test_W13_fewer_bytes_than_announced_break_the_connection(daemon):
         connection.send(fastcgi.request(fields, flags=fastcgi.KEEP))
         assert cgi.parse(connection.broken_answer()).body == b"0123456789"
     daemon.wait_line(r"Content-Length.*11|11.*Content-Length")
+
+
+def test_W8_what_other_servers_let_pass(start):
+    """Hop-by-hop headers are dropped, which the log says once; a tab and a bare status pass."""
+    daemon = start("pep3333")
+    for _ in range(3):
+        answer = daemon.get("/lenient")
+        assert answer.status == 200 and answer.body == b"fine"
+        assert answer.header("Status") == "200 OK" and answer.header("X-Tab") == "a\tb"
+        assert answer.header("Connection") is None and answer.header("Keep-Alive") is None
+    daemon.stop()
+    assert daemon.count("warning .*dropped the application's header") == 1
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("POST", 304)])
