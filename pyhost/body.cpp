@@ -18,6 +18,7 @@ Body::Body(WorkerEnd& worker, const TakenRequest& request)
       window_(request.inlined_body),
       source_(request.head.body),
       slot_(request.slot),
+      generation_(request.generation),
       length_(request.head.body_bytes) {
   if (source_ == BodyMode::inlined) source_ = BodyMode::none;
   // Received even if nobody reads it: the next request's descriptor waits behind it.
@@ -30,13 +31,14 @@ Body::Body(Body& front, std::uint64_t at)
       window_(front.window_.substr(std::min<std::uint64_t>(at, front.window_.size()))),
       source_(front.source_),
       slot_(front.slot_),
+      generation_(front.generation_),
       offset_(at),
       length_(front.length_) {
   front.window_.remove_suffix(window_.size());
   front.length_ = at;
   if (source_ == BodyMode::file) {
     file_.reset(::fcntl(front.file_.get(), F_DUPFD_CLOEXEC, 0));
-    if (!file_) error_ = front.error_ != 0 ? front.error_ : errno;
+    if (!file_) error_ = front.error_ != 0 ? front.error_.load() : errno;
   }
 }
 

@@ -5,6 +5,7 @@
 #include "pyhost/channel.h"
 #include "pyhost/unique_fd.h"
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <span>
@@ -33,6 +34,13 @@ class Body {
   // Held around every other call: an application may read in a thread of its own, and that thread
   // must not reach into the next request when this one ends.
   std::mutex& mutex() { return mutex_; }
+
+  // In a fork of the worker: whether a call may be made, and whether what it read was still this
+  // request's when it had read it. The ring is the parent's alone, and the parent may end the
+  // request meanwhile.
+  bool readable_in_fork() const { return source_ != BodyMode::ring; }
+  bool is_current() const { return worker_.runs(slot_, generation_); }
+  bool forked() const { return worker_.forked(); }
 
   // What is at hand without asking anybody. Valid until the next call.
   std::string_view window() const { return window_; }
@@ -63,8 +71,9 @@ class Body {
   std::vector<char> buffer_;  // read ahead, for lines
   BodyMode source_;           // ring or file; none: the window is all there is
   bool closed_ = false;
-  int error_ = 0;
+  std::atomic<int> error_{0};
   std::uint32_t slot_;
+  std::uint16_t generation_;
   UniqueFd file_;
   std::uint64_t offset_ = 0;  // in the file
   std::uint64_t length_ = 0;  // of the body, or kUnknownLength

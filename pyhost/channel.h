@@ -253,6 +253,8 @@ class WorkerEnd {
 
   // The front is gone, or the gateway is: nothing that is written will be read.
   bool aborted(std::uint32_t slot) const;
+  // Whether this request is not over; in a fork of the worker, too.
+  bool runs(std::uint32_t slot, std::uint16_t generation) const;
   // The slot is the gateway's again, once it has read the answer.
   void finish(std::uint32_t slot);
 

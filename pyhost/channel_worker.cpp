@@ -32,6 +32,11 @@ bool WorkerEnd::forked() const {
 bool WorkerEnd::aborted(std::uint32_t slot) const {
   return state_->aborted(slot);
 }
+bool WorkerEnd::runs(std::uint32_t slot, std::uint16_t generation) const {
+  // What was read before this was read from the request's memory.
+  std::atomic_thread_fence(std::memory_order_acquire);
+  return state_->map.control(slot).state.load() == state_word(generation, Phase::taken);
+}
 
 template <class Condition>
 void WorkerEnd::State::wait(std::uint32_t slot, Condition enough) {

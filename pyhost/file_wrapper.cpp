@@ -58,19 +58,29 @@ void dealloc(PyObject* self) {
   Py_DECREF(type);
 }
 
+// What the garbage collector has cleared may still be called, by an object that goes with it.
+PyRef file_of(PyObject* self) {
+  auto file = PyRef::borrow(cast(self)->file);
+  if (!file) PyErr_SetString(PyExc_ValueError, "I/O operation on closed file");
+  return file;
+}
+
 PyObject* next_block(PyObject* self) {
+  const PyRef file = file_of(self);
+  if (!file) return nullptr;
   const auto size = PyRef::steal(PyLong_FromSsize_t(cast(self)->block_size));
   if (!size) return nullptr;
-  auto block = PyRef::steal(
-      PyObject_CallMethodOneArg(cast(self)->file, state_of(self).str_read, size.get()));
+  auto block =
+      PyRef::steal(PyObject_CallMethodOneArg(file.get(), state_of(self).str_read, size.get()));
   if (!block) return nullptr;
   const int more = PyObject_IsTrue(block.get());
   return more == 1 ? block.release() : nullptr;
 }
 
 PyObject* close(PyObject* self, PyObject*) {
-  const auto method =
-      PyRef::steal(py::optional_attribute(cast(self)->file, state_of(self).str_close));
+  const PyRef file = file_of(self);
+  if (!file) return nullptr;
+  const auto method = PyRef::steal(py::optional_attribute(file.get(), state_of(self).str_close));
   if (!method && PyErr_Occurred()) return nullptr;
   if (!method || Py_IsNone(method.get())) Py_RETURN_NONE;
   return PyObject_CallNoArgs(method.get());
@@ -134,7 +144,7 @@ PyType_Spec file_wrapper_spec = {"pycgid_host.FileWrapper", sizeof(FileWrapperOb
 std::optional<SendableFile> sendable_file(const ModuleState& state, PyObject* iterable) {
   if (!Py_IS_TYPE(iterable, state.file_wrapper_type)) return std::nullopt;
   PyObject* file = cast(iterable)->file;
-  if (!reads_descriptor(state, file)) return std::nullopt;
+  if (file == nullptr || !reads_descriptor(state, file)) return std::nullopt;
   const std::int64_t fd = call_number(file, state.str_fileno);
   struct stat status {};
   if (fd < 0 || fd > INT32_MAX || ::fstat(static_cast<int>(fd), &status) != 0 ||

@@ -7,6 +7,8 @@
 
 #include "pyhost/internal/py.h"
 
+#include <mutex>
+
 namespace pyhost {
 
 // Gives a native thread its thread state, once, for as long as it lives. The main interpreter only.
@@ -31,6 +33,24 @@ class Detach {
 
  private:
   PyThreadState* state_;
+};
+
+// Holds a mutex that threads of the application may ask for, too. For an attached thread, which
+// never waits for it attached: the holder may be about to attach. No code of the application may
+// run while it is held, so no Python object is made, dropped or called but plain bytes.
+class AttachedLock {
+ public:
+  explicit AttachedLock(std::mutex& mutex) : mutex_(mutex) {
+    if (mutex_.try_lock()) return;
+    const Detach detach;
+    mutex_.lock();
+  }
+  ~AttachedLock() { mutex_.unlock(); }
+  AttachedLock(const AttachedLock&) = delete;
+  AttachedLock& operator=(const AttachedLock&) = delete;
+
+ private:
+  std::mutex& mutex_;
 };
 
 }  // namespace pyhost

@@ -29,22 +29,6 @@ const ModuleState& state_of(PyObject* self) {
   return *static_cast<ModuleState*>(PyType_GetModuleState(Py_TYPE(self)));
 }
 
-// Never waits for the mutex with the GIL held: its holder may be about to ask for the GIL.
-class BodyLock {
- public:
-  explicit BodyLock(Body& body) : mutex_(body.mutex()) {
-    if (mutex_.try_lock()) return;
-    const Detach detach;
-    mutex_.lock();
-  }
-  ~BodyLock() { mutex_.unlock(); }
-  BodyLock(const BodyLock&) = delete;
-  BodyLock& operator=(const BodyLock&) = delete;
-
- private:
-  std::mutex& mutex_;
-};
-
 // The size argument that all reading methods share: absent, None and negative mean "no limit".
 std::optional<std::size_t> parse_limit(PyObject* const* args, Py_ssize_t count) {
   if (count > 1) {
@@ -65,9 +49,45 @@ bool check(PyObject* self, Body::Got got) {
     errno = body_of(self).error();
     PyErr_SetFromErrno(PyExc_OSError);
   } else if (got == Body::Got::closed) {
-    PyErr_SetString(PyExc_ValueError, "wsgi.input was read after the end of its request");
+    PyErr_SetString(
+        PyExc_ValueError,
+        "I/O operation on closed file: wsgi.input was read after the end of its request");
   }
   return got == Body::Got::bytes || got == Body::Got::end;
+}
+
+PyObject* fail_in_fork() {
+  PyErr_SetString(PyExc_ValueError,
+                  "I/O operation on closed file: wsgi.input can be read by the worker only, not by "
+                  "the process that was forked");
+  return nullptr;
+}
+
+using Step = PyRef (*)(Body& body, std::size_t limit, Body::Got& got);
+
+// The mutex may be held for ever, by a thread that the fork does not have.
+PyObject* read_in_fork(PyObject* self, Step step, std::size_t limit) {
+  Body& body = body_of(self);
+  if (!body.readable_in_fork() || !body.mutex().try_lock()) return fail_in_fork();
+  Body::Got got = Body::Got::bytes;
+  PyRef result = step(body, limit, got);
+  body.mutex().unlock();
+  if (!check(self, got)) return nullptr;
+  return body.is_current() ? result.release() : fail_in_fork();
+}
+
+// One step with the body to itself, which makes nothing but bytes there: what an exception drags
+// along may be the application's, and call again.
+PyObject* read_alone(PyObject* self, Step step, std::size_t limit) {
+  Body& body = body_of(self);
+  if (body.forked()) return read_in_fork(self, step, limit);
+  Body::Got got = Body::Got::bytes;
+  PyRef result;
+  {
+    const AttachedLock lock(body.mutex());
+    result = step(body, limit, got);
+  }
+  return check(self, got) ? result.release() : nullptr;
 }
 
 // Bytes from the front of the window.
@@ -87,8 +107,7 @@ bool resize(PyRef& bytes, std::size_t size) {
 }
 
 // Reads on behind the window until there are `limit` bytes or the body ends.
-PyRef gather(PyObject* self, std::size_t limit) {
-  Body& body = body_of(self);
+PyRef gather(Body& body, std::size_t limit, Body::Got& got) {
   // One byte more than is expected, so that the end is seen without making room for it.
   std::size_t room = static_cast<std::size_t>(
       std::min<std::uint64_t>({limit, body.window().size() + body.expected() + 1, kMaxBytes}));
@@ -96,7 +115,6 @@ PyRef gather(PyObject* self, std::size_t limit) {
   if (!result) return {};
   std::size_t size = body.window().copy(PyBytes_AS_STRING(result.get()), room);
   body.consume(size);
-  Body::Got got = Body::Got::bytes;
   while (got == Body::Got::bytes && size < limit) {
     if (size == room) {
       room = std::min({limit, 2 * room, kMaxBytes});
@@ -110,13 +128,22 @@ PyRef gather(PyObject* self, std::size_t limit) {
     }
     size += count;
   }
-  if (!check(self, got) || !resize(result, size)) return {};
+  const bool whole = got == Body::Got::bytes || got == Body::Got::end;
+  if (!whole || !resize(result, size)) return {};
   return result;
 }
 
+PyRef take_bytes(Body& body, std::size_t limit, Body::Got& got) {
+  if (body.closed()) {
+    got = Body::Got::closed;
+    return {};
+  }
+  if (body.window().size() >= limit || !body.may_grow()) return take(body, limit);
+  return gather(body, limit, got);
+}
+
 // One line, with its newline, of at most `limit` bytes; empty at the end of the body.
-PyRef take_line(PyObject* self, std::size_t limit) {
-  Body& body = body_of(self);
+PyRef take_line(Body& body, std::size_t limit, Body::Got& got) {
   std::size_t searched = 0;
   for (;;) {
     const std::string_view window = body.window().substr(0, limit);
@@ -124,35 +151,24 @@ PyRef take_line(PyObject* self, std::size_t limit) {
     if (newline != std::string_view::npos) return take(body, newline + 1);
     if (window.size() == limit) return take(body, limit);
     searched = window.size();
-    Body::Got got = Body::Got::end;
-    if (body.may_grow() || body.closed()) {
+    if (!body.may_grow() && !body.closed()) return take(body, searched);
+    {
       const Detach detach;
       got = body.fill();
     }
-    if (!check(self, got)) return {};
     if (got == Body::Got::end) return take(body, searched);
+    if (got != Body::Got::bytes) return {};
   }
 }
 
 PyObject* read(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   const auto limit = parse_limit(args, count);
-  if (!limit) return nullptr;
-  Body& body = body_of(self);
-  const BodyLock lock(body);
-  if (body.closed()) {
-    check(self, Body::Got::closed);
-    return nullptr;
-  }
-  if (body.window().size() >= *limit || !body.may_grow()) return take(body, *limit).release();
-  return gather(self, *limit).release();
+  return limit ? read_alone(self, take_bytes, *limit) : nullptr;
 }
 
 PyObject* readline(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   const auto limit = parse_limit(args, count);
-  if (!limit) return nullptr;
-  Body& body = body_of(self);
-  const BodyLock lock(body);
-  return take_line(self, *limit).release();
+  return limit ? read_alone(self, take_line, *limit) : nullptr;
 }
 
 // Whole lines, until they have `hint` bytes between them; a hint of 0 or less counts as none, as
@@ -163,10 +179,8 @@ PyObject* readlines(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   const std::size_t enough = *hint == 0 ? kNoLimit : *hint;
   auto lines = PyRef::steal(PyList_New(0));
   if (!lines) return nullptr;
-  Body& body = body_of(self);
   for (std::size_t size = 0; size < enough;) {
-    const BodyLock lock(body);
-    const PyRef line = take_line(self, kNoLimit);
+    const auto line = PyRef::steal(read_alone(self, take_line, kNoLimit));
     if (!line) return nullptr;
     if (PyBytes_GET_SIZE(line.get()) == 0) break;
     if (PyList_Append(lines.get(), line.get()) < 0) return nullptr;
@@ -177,9 +191,7 @@ PyObject* readlines(PyObject* self, PyObject* const* args, Py_ssize_t count) {
 
 // The end of an iteration is an empty reference without an exception.
 PyObject* next_line(PyObject* self) {
-  Body& body = body_of(self);
-  const BodyLock lock(body);
-  PyRef line = take_line(self, kNoLimit);
+  auto line = PyRef::steal(read_alone(self, take_line, kNoLimit));
   if (line && PyBytes_GET_SIZE(line.get()) == 0) return nullptr;
   return line.release();
 }
@@ -228,7 +240,7 @@ PyRef make_filter_data(const ModuleState& state, PyObject* input, std::uint64_t 
 
 void close_input(PyObject* input) {
   Body& body = body_of(input);
-  const BodyLock lock(body);
+  const AttachedLock lock(body.mutex());
   body.close();
 }
 

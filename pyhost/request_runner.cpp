@@ -83,15 +83,17 @@ void RequestRunner::serve(const TakenRequest& request, PyRef environ) {
     iterable = call(std::move(environ), input.get(), start_response.get());
   }
   leave_if_forked(request);
-  if (iterable) progress = finish_head(send(request, iterable.get()));
+  if (iterable) progress = send(request, iterable.get());
   leave_if_forked(request);
   running_.move_on(progress == Progress::gone ? RunningRequest::Phase::cut
                                               : RunningRequest::Phase::closing);
-  if (progress != Progress::complete) report(request, progress);
   // The front gets the whole answer before the application cleans up.
-  response_.end(progress == Progress::complete ? EndKind::complete : EndKind::failed);
+  progress = finish(progress);
+  if (progress != Progress::complete) {
+    report(request, progress);
+    response_.end(EndKind::failed);
+  }
   if (iterable) close(request, iterable.get());
-  if (start_response) close_start_response(start_response.get());
   if (input) close_input(input.get());
   if (filter_data) close_input(filter_data.get());
 }
@@ -134,8 +136,7 @@ RequestRunner::Progress RequestRunner::send(const TakenRequest& request, PyObjec
 RequestRunner::Progress RequestRunner::send_file(PyObject* iterable) {
   const auto file = sendable_file(state_, iterable);
   if (PyErr_Occurred()) return Progress::failed;
-  if (!file || !response_.head().is_set()) return Progress::more;
-  response_.head().offer_content_length(file->range.length);
+  if (!file) return Progress::more;
   return response_.add_file(file->fd, file->range) ? Progress::complete : Progress::more;
 }
 
@@ -150,15 +151,14 @@ RequestRunner::Progress RequestRunner::send_blocks(const TakenRequest& request,
     const auto block = PyRef::steal(PyIter_Next(iterator.get()));
     leave_if_forked(request);
     if (!block) return PyErr_Occurred() ? Progress::failed : Progress::complete;
-    const Progress progress = send_block(request, block.get(), only_one);
+    const Progress progress = send_block(request, block.get(), only_one, show_each);
     if (progress != Progress::more) return progress;
-    if (show_each) response_.show();
     if (response_.aborted()) return Progress::gone;
   }
 }
 
 RequestRunner::Progress RequestRunner::send_block(const TakenRequest& request, PyObject* block,
-                                                  bool only_one) {
+                                                  bool only, bool show) {
   if (!PyBytes_Check(block)) {
     PyErr_Format(PyExc_TypeError, "the application yielded %.100s, not bytes",
                  Py_TYPE(block)->tp_name);
@@ -167,23 +167,25 @@ RequestRunner::Progress RequestRunner::send_block(const TakenRequest& request, P
   const std::string_view bytes(PyBytes_AS_STRING(block),
                                static_cast<std::size_t>(PyBytes_GET_SIZE(block)));
   if (bytes.empty()) return Progress::more;
-  if (!response_.head().is_set()) {
-    PyErr_SetString(PyExc_AssertionError,
-                    "the application yielded a block before it called start_response");
-    return Progress::failed;
+  switch (response_.add({bytes, only, show})) {
+    case Response::Sent::ok:
+      return Progress::more;
+    case Response::Sent::surplus:
+      log_detached(LogLevel::error, describe_request(request.params) +
+                                        ": the response is longer than its Content-Length, cut");
+      return Progress::complete;
+    case Response::Sent::no_head:
+      PyErr_SetString(PyExc_AssertionError,
+                      "the application yielded a block before it called start_response");
+      return Progress::failed;
+    default:
+      return Progress::gone;
   }
-  if (only_one) response_.head().offer_content_length(bytes.size());
-  const Response::Sent sent = response_.add(bytes);
-  if (sent == Response::Sent::ok) return Progress::more;
-  if (sent == Response::Sent::gone) return Progress::gone;
-  log_detached(LogLevel::error, describe_request(request.params) +
-                                    ": the response is longer than its Content-Length, cut");
-  return Progress::complete;
 }
 
 // An answer without a body needs a head all the same.
-RequestRunner::Progress RequestRunner::finish_head(Progress progress) {
-  if (progress != Progress::complete || response_.head().is_set()) return progress;
+RequestRunner::Progress RequestRunner::finish(Progress progress) {
+  if (progress != Progress::complete || response_.end(EndKind::complete)) return progress;
   PyErr_SetString(PyExc_AssertionError, "the application never called start_response");
   return Progress::failed;
 }

@@ -7,6 +7,7 @@
 #include "pyhost/response.h"
 #include "pyhost/running_request.h"
 
+#include <memory>
 #include <string_view>
 
 namespace pyhost {
@@ -26,7 +27,7 @@ class RequestRunner {
         running_(running),
         application_(subject.application),
         context_(subject.context),
-        response_(worker) {}
+        response_(*std::make_unique<Response>(worker).release()) {}
 
   // `constants` are the keys that every environ has. False with an exception set.
   bool begin(PyObject* constants) { return environs_.begin(constants); }
@@ -45,8 +46,8 @@ class RequestRunner {
   Progress send(const TakenRequest& request, PyObject* iterable);
   Progress send_file(PyObject* iterable);
   Progress send_blocks(const TakenRequest& request, PyObject* iterable);
-  Progress send_block(const TakenRequest& request, PyObject* block, bool only_one);
-  Progress finish_head(Progress progress);
+  Progress send_block(const TakenRequest& request, PyObject* block, bool only, bool show);
+  Progress finish(Progress progress);
   void report(const TakenRequest& request, Progress progress);
   void close(const TakenRequest& request, PyObject* iterable);
   void leave_if_forked(const TakenRequest& request) const;
@@ -57,7 +58,7 @@ class RequestRunner {
   PyObject* application_;
   PyObject* context_;
   EnvironBuilder environs_;
-  Response response_;
+  Response& response_;  // never destroyed: an application may keep what leads to it
 };
 
 }  // namespace pyhost

@@ -3,9 +3,12 @@
 #include "pyhost/gil.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace pyhost {
 
+// Without the mutex: who holds an old ticket looks at nothing but the ticket, and nobody has the
+// new one yet.
 void Response::begin(std::uint32_t slot) {
   head_.clear();
   slot_ = slot;
@@ -13,14 +16,74 @@ void Response::begin(std::uint32_t slot) {
   head_sent_ = false;
   ended_ = false;
   shown_ = true;
+  closing_.store(false, std::memory_order_relaxed);
+  ticket_.fetch_add(1, std::memory_order_relaxed);
+}
+
+bool Response::is_over(Ticket ticket) const {
+  return ticket_.load(std::memory_order_relaxed) != ticket ||
+         closing_.load(std::memory_order_relaxed);
 }
 
 std::uint64_t Response::wanted() const {
   return head_.content_length() ? *head_.content_length() - sent_ : kUnknownLength;
 }
 
-Response::Sent Response::add(std::string_view bytes) {
+// --- the head ------------------------------------------------------------------------------------
+
+Response::Start Response::may_start(Ticket ticket, bool replace) const {
+  if (is_over(ticket)) return Start::over;
+  if (replace) return head_sent_ ? Start::late : Start::ok;
+  return head_.is_set() ? Start::second : Start::ok;
+}
+
+Response::Start Response::lend_head(Ticket ticket, bool replace, ResponseHead& head) {
+  if (worker_.forked()) return Start::ok;
+  if (is_over(ticket)) return Start::over;
+  const AttachedLock lock(mutex_);
+  const Start start = may_start(ticket, replace);
+  if (start == Start::ok) head = std::move(spare_);
+  return start;
+}
+
+Response::Start Response::set_head(Ticket ticket, bool replace, ResponseHead& head) {
+  if (worker_.forked()) return Start::ok;
+  if (is_over(ticket)) return Start::over;
+  const AttachedLock lock(mutex_);
+  const Start start = may_start(ticket, replace);
+  if (start == Start::ok) spare_ = std::exchange(head_, std::move(head));
+  return start;
+}
+
+bool Response::push_head() {
+  if (head_sent_) return true;
+  head_sent_ = true;
+  return push(BlockType::head, head_.render());
+}
+
+// --- the body ------------------------------------------------------------------------------------
+
+Response::Sent Response::add(const Block& block) {
   if (worker_.forked()) return Sent::gone;
+  const AttachedLock lock(mutex_);
+  if (block.only && head_.is_set() && !head_sent_) head_.offer_content_length(block.bytes.size());
+  const Sent sent = send(block.bytes);
+  if (block.show) show();
+  return sent;
+}
+
+Response::Sent Response::write(Ticket ticket, std::string_view bytes) {
+  if (worker_.forked()) return Sent::gone;
+  if (is_over(ticket)) return Sent::over;
+  const AttachedLock lock(mutex_);
+  if (is_over(ticket)) return Sent::over;
+  const Sent sent = send(bytes);
+  show();
+  return sent == Sent::ok && worker_.aborted(slot_) ? Sent::gone : sent;
+}
+
+Response::Sent Response::send(std::string_view bytes) {
+  if (!head_.is_set()) return Sent::no_head;
   const std::string_view fitting = bytes.substr(0, std::min<std::uint64_t>(bytes.size(), wanted()));
   if (!push_head() || !push(BlockType::body, fitting)) return Sent::gone;
   count(fitting.size());
@@ -28,6 +91,10 @@ Response::Sent Response::add(std::string_view bytes) {
 }
 
 bool Response::add_file(int fd, FileRange range) {
+  if (worker_.forked()) return false;
+  const AttachedLock lock(mutex_);
+  if (!head_.is_set()) return false;
+  if (!head_sent_) head_.offer_content_length(range.length);
   range.length = std::min(range.length, wanted());
   if (range.length == 0) return true;
   if (!push_head() || !worker_.write_file(slot_, fd, range)) return false;
@@ -39,31 +106,6 @@ bool Response::add_file(int fd, FileRange range) {
 void Response::count(std::uint64_t bytes) {
   sent_ += bytes;
   if (wanted() == 0) end_body(EndKind::complete);
-}
-
-void Response::show() {
-  if (shown_) return;
-  shown_ = true;
-  worker_.publish(slot_);
-}
-
-void Response::end(EndKind kind) {
-  if (kind == EndKind::complete && !push_head()) kind = EndKind::failed;
-  end_body(kind);
-  show();
-}
-
-void Response::end_body(EndKind kind) {
-  if (ended_) return;
-  ended_ = true;
-  worker_.write_end(slot_, kind);
-  shown_ = false;
-}
-
-bool Response::push_head() {
-  if (head_sent_) return true;
-  head_sent_ = true;
-  return push(BlockType::head, head_.render());
 }
 
 bool Response::push(BlockType type, std::string_view bytes) {
@@ -78,6 +120,35 @@ bool Response::push(BlockType type, std::string_view bytes) {
     bytes.remove_prefix(worker_.write(slot_, type, bytes));
   } while (!bytes.empty());
   return true;
+}
+
+void Response::show() {
+  if (shown_) return;
+  shown_ = true;
+  worker_.publish(slot_);
+}
+
+// --- the end -------------------------------------------------------------------------------------
+
+// Threads that write one block after the other cannot keep the end from its turn: after `closing_`
+// there is one in the mutex at most, and those behind it find out.
+bool Response::end(EndKind kind) {
+  closing_.store(true, std::memory_order_relaxed);
+  const AttachedLock lock(mutex_);
+  if (kind == EndKind::complete) {
+    if (!head_.is_set()) return false;
+    if (!push_head()) kind = EndKind::failed;
+  }
+  end_body(kind);
+  show();
+  return true;
+}
+
+void Response::end_body(EndKind kind) {
+  if (ended_) return;
+  ended_ = true;
+  worker_.write_end(slot_, kind);
+  shown_ = false;
 }
 
 }  // namespace pyhost

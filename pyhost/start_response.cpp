@@ -12,7 +12,8 @@ namespace {
 
 struct StartResponseObject {
   PyObject_HEAD vectorcallfunc vectorcall;
-  Response* response;  // null when the request is over
+  Response* response;
+  Response::Ticket ticket;
 };
 
 StartResponseObject* cast(PyObject* self) {
@@ -24,11 +25,10 @@ PyObject* fail(const char* text) {
   return nullptr;
 }
 
-Response* live_response(PyObject* self) {
-  Response* response = cast(self)->response;
-  if (response == nullptr)
-    fail("start_response or write() was called after the end of its request");
-  return response;
+PyObject* fail_over() {
+  PyErr_SetString(PyExc_RuntimeError,
+                  "start_response or write() was called after the end of its request");
+  return nullptr;
 }
 
 // The last argument, which callers may also name.
@@ -71,23 +71,26 @@ bool is_exc_info(PyObject* object) {
          PyExceptionInstance_Check(PyTuple_GET_ITEM(object, 1));
 }
 
-// Sends at once: that is what write() is for.
 PyObject* write(PyObject* self, PyObject* block) {
-  Response* response = live_response(self);
-  if (response == nullptr) return nullptr;
   if (!PyBytes_Check(block)) {
     PyErr_Format(PyExc_TypeError, "write() takes bytes, not %.100s", Py_TYPE(block)->tp_name);
     return nullptr;
   }
-  if (PyBytes_GET_SIZE(block) == 0) Py_RETURN_NONE;
-  const Response::Sent sent =
-      response->add({PyBytes_AS_STRING(block), static_cast<std::size_t>(PyBytes_GET_SIZE(block))});
-  response->show();
-  if (sent == Response::Sent::surplus) return fail("write() beyond the response's Content-Length");
-  if (sent == Response::Sent::gone || response->aborted()) {
-    raise_client_gone(*static_cast<ModuleState*>(PyType_GetModuleState(Py_TYPE(self))),
-                      "the client does not want the response any more");
-    return nullptr;
+  StartResponseObject& mine = *cast(self);
+  const auto size = static_cast<std::size_t>(PyBytes_GET_SIZE(block));
+  switch (mine.response->write(mine.ticket, {PyBytes_AS_STRING(block), size})) {
+    case Response::Sent::ok:
+      break;
+    case Response::Sent::gone:
+      raise_client_gone(*static_cast<ModuleState*>(PyType_GetModuleState(Py_TYPE(self))),
+                        "the client does not want the response any more");
+      return nullptr;
+    case Response::Sent::surplus:
+      return fail("write() beyond the response's Content-Length");
+    case Response::Sent::no_head:
+      return fail("write() was called after start_response had failed");
+    case Response::Sent::over:
+      return fail_over();
   }
   Py_RETURN_NONE;
 }
@@ -95,18 +98,34 @@ PyObject* write(PyObject* self, PyObject* block) {
 PyMethodDef write_method = {"write", write, METH_O,
                             "write(data, /): sends bytes at once; prefer to yield them"};
 
+PyObject* refuse(Response::Start start, PyObject* exc_info) {
+  switch (start) {
+    case Response::Start::late:
+      return raise_again(exc_info);
+    case Response::Start::second:
+      return fail("start_response was called a second time, and without exc_info");
+    default:
+      return fail_over();
+  }
+}
+
+// The head is made outside of the response's lock: what goes wrong in it shows the application's
+// own objects, whose code may call anything.
 PyObject* call(PyObject* self, PyObject* const* args, std::size_t nargsf, PyObject* names) {
   Arguments given;
   if (!parse(args, PyVectorcall_NARGS(nargsf), names, given)) return nullptr;
-  Response* response = live_response(self);
-  if (response == nullptr) return nullptr;
-  if (!Py_IsNone(given.exc_info)) {
-    if (!is_exc_info(given.exc_info)) return fail("exc_info must be what sys.exc_info() returned");
-    if (response->head_sent()) return raise_again(given.exc_info);
-  } else if (response->head().is_set()) {
-    return fail("start_response was called a second time, and without exc_info");
+  const bool replace = !Py_IsNone(given.exc_info);
+  if (replace && !is_exc_info(given.exc_info)) {
+    return fail("exc_info must be what sys.exc_info() returned");
   }
-  if (!response->head().set(given.status, given.headers)) return nullptr;
+  StartResponseObject& mine = *cast(self);
+  ResponseHead head;
+  Response::Start start = mine.response->lend_head(mine.ticket, replace, head);
+  if (start != Response::Start::ok) return refuse(start, given.exc_info);
+  const bool good = head.set(given.status, given.headers);
+  start = mine.response->set_head(mine.ticket, replace, head);
+  if (!good) return nullptr;
+  if (start != Response::Start::ok) return refuse(start, given.exc_info);
   return PyCFunction_New(&write_method, self);
 }
 
@@ -137,11 +156,8 @@ PyRef make_start_response(const ModuleState& state, Response& response) {
   if (object == nullptr) return {};
   object->vectorcall = call;
   object->response = &response;
+  object->ticket = response.ticket();
   return PyRef::steal(reinterpret_cast<PyObject*>(object));
-}
-
-void close_start_response(PyObject* start_response) {
-  cast(start_response)->response = nullptr;
 }
 
 }  // namespace pyhost

@@ -9,9 +9,8 @@ class Response;
 
 extern PyType_Spec start_response_spec;
 
-// `response` must live until close_start_response().
+// For the request that `response` has begun, which outlives all applications. When that request is
+// over, whoever kept start_response or write() gets RuntimeError.
 PyRef make_start_response(const ModuleState& state, Response& response);
-// The request is over: an application that kept start_response or write() gets AssertionError.
-void close_start_response(PyObject* start_response);
 
 }  // namespace pyhost

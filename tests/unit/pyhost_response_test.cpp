@@ -133,7 +133,7 @@ TEST_CASE("start_response: of no use after its request", "[pyhost]") {
   Worker worker;
   CHECK(worker.ask({.path = "/keeps"}).body == "kept");
   CHECK(worker.ask({.path = "/uses_kept"}).body ==
-        "AssertionError AssertionError ValueError ValueError");
+        "RuntimeError RuntimeError ValueError ValueError");
 }
 
 TEST_CASE("blocks: W11: one is seen before the next is made", "[pyhost]") {

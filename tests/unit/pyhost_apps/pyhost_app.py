@@ -2,10 +2,13 @@
 
 import answering
 import ending
+import lasting
 import process
 import reading
 
-FUNCTIONS = vars(answering) | vars(ending) | vars(process) | vars(reading)
+FUNCTIONS = (
+    vars(answering) | vars(ending) | vars(lasting) | vars(process) | vars(reading)
+)
 
 
 def application(environ, start_response):
