@@ -4,6 +4,7 @@
 
 #include "daemon/gateway/cgi_names.h"
 #include "daemon/gateway/http_syntax.h"
+#include "daemon/gateway/single_headers.h"
 
 #include <algorithm>
 #include <charconv>
@@ -39,7 +40,7 @@ void CgiRequest::clear() {
   seen_ = {};
   path_ = {};
   content_length_.reset();
-  repeated_ = lengths_differ_ = too_many_ = false;
+  repeated_ = too_many_ = false;
 }
 
 void CgiRequest::add(std::string_view name, std::string_view value) {
@@ -51,7 +52,7 @@ void CgiRequest::add(std::string_view name, std::string_view value) {
   }
   const bool is_new = known == Known::other && first_sight(name);
   const std::uint16_t earlier = is_new ? std::uint16_t{0} : find(known, name);
-  if (earlier != 0) return add_again(variables_[earlier - 1U], known, value);
+  if (earlier != 0) return add_again(variables_[earlier - 1U], value);
   push(known, name, value);
 }
 
@@ -90,15 +91,9 @@ std::uint16_t CgiRequest::find(Known known, std::string_view name) const {
   return 0;
 }
 
-void CgiRequest::add_again(Variable& earlier, Known known, std::string_view value) {
-  const std::string_view before = view(earlier.value);
-  if (view(earlier.name).starts_with("HTTP_")) return add_piece(earlier, text_.append(value));
-  if (before == value) return;
-  if (known == Known::content_length) {
-    if (is_absent_length(value)) return;
-    lengths_differ_ = lengths_differ_ || !is_absent_length(before);
-  }
-  earlier.value = text_.append(value);
+void CgiRequest::add_again(Variable& earlier, std::string_view value) {
+  if (is_list_header(view(earlier.name))) return add_piece(earlier, text_.append(value));
+  if (view(earlier.value) != value) earlier.value = text_.append(value);
 }
 
 // Pieces are joined by finish(): joining on arrival would copy the first ones over and over.
@@ -152,7 +147,6 @@ std::optional<Refusal> CgiRequest::check_method() const {
 }
 
 std::optional<Refusal> CgiRequest::take_content_length() {
-  if (lengths_differ_) return Refusal{400, "CONTENT_LENGTH came twice with different values"};
   const std::string_view length = view(value(Known::content_length));
   if (is_absent_length(length)) {
     drop(Known::content_length);

@@ -28,11 +28,9 @@ enum class Known : std::uint8_t;  // cgi_names.h
 
 // What happens to a variable that comes more than once (nginx before 1.23 repeats a client's
 // repeated headers, and an fastcgi_param may override one of the stock file):
-// - HTTP_*: the values that are not empty are joined in the order of arrival, with "; " for
-//   HTTP_COOKIE and ", " for all others;
-// - CONTENT_LENGTH: equal values are one, differing ones are refused, absent ones (see below) don't
-//   count;
-// - any other: the last one wins.
+// - HTTP_* of a header that is a list (single_headers.h): the values that are not empty are joined
+//   in the order of arrival, with "; " for HTTP_COOKIE and ", " for all others;
+// - any other: the last one wins, also an empty one.
 // Dropped on arrival: names without a character, HTTP_CONTENT_LENGTH, HTTP_CONTENT_TYPE,
 // HTTP_TRANSFER_ENCODING, HTTP_PROXY, and wsgi.* and pycgid.*, which nobody outside may set.
 class CgiRequest {
@@ -89,7 +87,7 @@ class CgiRequest {
   void push(Known known, std::string_view name, std::string_view value);
   std::uint16_t find(Known known, std::string_view name) const;
   bool first_sight(std::string_view name);
-  void add_again(Variable& earlier, Known known, std::string_view value);
+  void add_again(Variable& earlier, std::string_view value);
   void add_piece(Variable& earlier, Slice value);
   void join_pieces();
   void join(Variable& first);
@@ -119,7 +117,6 @@ class CgiRequest {
   Slice path_;                                      // the full path
   std::optional<std::uint64_t> content_length_;
   bool repeated_ = false;
-  bool lengths_differ_ = false;
   bool too_many_ = false;
 };
 

@@ -98,7 +98,11 @@ void Exchange::params_ended() {
   if (role_ == Role::filter) return;
   // The front holds the end of STDIN back while an upgrade is possible (FRONTS.md 3.8).
   streaming_ = !context_.pool.request_buffering || (!length && request_.wants_upgrade());
-  if (streaming_) dispatch();
+  start_due_ = streaming_;
+}
+
+void Exchange::start_if_due() {
+  if (std::exchange(start_due_, false)) dispatch();
 }
 
 // A declared length of 0 needs no end of STDIN to be believed; mod_authnz_fcgi sends no STDIN at
@@ -140,7 +144,18 @@ void Exchange::store_body(std::string_view bytes) {
 void Exchange::body_ended() {
   last_input_ = context_.loop.now();
   stream_ended_ = true;
+  const bool empty = received_ == 0 && request_.content_length().value_or(0) > 0;
+  if (empty && role_ == Role::responder && input_ == Input::body) return take_as_withheld();
   body_complete();
+}
+
+// The request of nginx's auth_request or mirror has the CONTENT_LENGTH of the one that it stands
+// for, and an empty STDIN. A client that breaks off looks otherwise: its connection ends.
+void Exchange::take_as_withheld() {
+  request_.set_content_length(0);
+  body_whole_ = true;
+  input_ = Input::ended;
+  streaming_ ? feed_body() : dispatch();
 }
 
 void Exchange::body_complete() {

@@ -73,6 +73,9 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   void params_ended();
   void body(std::string_view bytes);
   void body_ended();
+  // Nothing more has come for now. A request that is not buffered waits for this before it starts:
+  // a body that is withheld shows by then, and the application is told a length of 0.
+  void start_if_due();
   void data(std::string_view bytes);
   void data_ended();
   // Answers `status` at once; `why` goes to the log.
@@ -124,6 +127,7 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   void on_timer() override;
   bool input_matters() const { return !dispatched_ || streaming_; }
   bool expects_body() const;
+  void take_as_withheld();
   void body_complete();
   void store_body(std::string_view bytes);
   void store_data(std::string_view bytes);
@@ -162,6 +166,7 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   Input input_ = Input::params;
   bool stream_ended_ = false;
   bool streaming_ = false;   // the application runs while the body comes
+  bool start_due_ = false;   // its variables are whole, and it is not handed to the dispatcher yet
   bool dispatched_ = false;  // handed to the dispatcher
   bool through_ring_ = false;
   bool body_whole_ = false;

@@ -34,9 +34,18 @@ void FcgiConnection::on_bytes(std::string_view bytes) {
   decoder_.set_limits(limits_of(context().pool));
   while (!dead()) {
     const fcgi::Event event = decoder_.next(bytes);
-    if (event.type == fcgi::EventType::need_more) return;
+    if (event.type == fcgi::EventType::need_more) return start_due();
     if (event.type == fcgi::EventType::error) return fail(event.reason);
     on_event(event);
+  }
+}
+
+// A request that starts may be refused, and is gone then.
+void FcgiConnection::start_due() {
+  for (std::size_t i = 0; i < exchanges().size();) {
+    const std::size_t count = exchanges().size();
+    exchanges()[i]->start_if_due();
+    if (exchanges().size() == count) ++i;
   }
 }
 

@@ -17,6 +17,7 @@ class FcgiConnection final : public Connection {
   bool survives_eof() const override { return false; }
 
   void on_event(const fcgi::Event& event);
+  void start_due();
   // Something that is not part of a response was appended.
   void answered();
   void on_request_event(const fcgi::Event& event, Exchange& exchange);

@@ -15,7 +15,10 @@ void ScgiConnection::on_bytes(std::string_view bytes) {
   if (exchanges().empty() && !body_ended_) add_exchange(0, Exchange::Role::responder);
   while (!dead()) {
     const scgi::Event event = decoder_.next(bytes);
-    if (event.type == scgi::EventType::need_more) return;
+    if (event.type == scgi::EventType::need_more) {
+      if (!exchanges().empty()) exchanges().front()->start_if_due();
+      return;
+    }
     if (event.type == scgi::EventType::body_end) body_ended_ = true;
     // Answered already: the rest is only read so that closing does not reset the connection.
     if (exchanges().empty()) {
