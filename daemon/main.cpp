@@ -13,6 +13,7 @@
 #include "daemon/master/process_title.h"
 #include "daemon/master/reconfiguration.h"
 #include "daemon/master/service_manager.h"
+#include "daemon/master/signals.h"
 #include "daemon/startup_error.h"
 
 #include <exception>
@@ -61,6 +62,7 @@ void check(const CommandLine& command) {
 }
 
 void act(const CommandLine& command, const ProcessTitle& title) {
+  if (command.action != CommandLine::Action::run) let_signals_through();
   switch (command.action) {
     case CommandLine::Action::help:
       std::cout << help_text();
@@ -100,5 +102,7 @@ int run(int argc, char** argv) {
 }  // namespace pycgid
 
 int main(int argc, char** argv) {
+  // Before anything that takes time: a signal that comes meanwhile is obeyed when it can be.
+  pycgid::hold_signals();
   return pycgid::run(argc, argv);
 }

@@ -31,6 +31,7 @@ target_sources(daemon_core PRIVATE
   master/log_files.cpp
   master/managed_pool.cpp
   master/master.cpp
+  master/master_children.cpp
   master/master_control.cpp
   master/master_words.cpp
   master/path_problem.cpp
@@ -38,6 +39,7 @@ target_sources(daemon_core PRIVATE
   master/pool_forking.cpp
   master/pool_growth.cpp
   master/pool_outcomes.cpp
+  master/pool_recovery.cpp
   master/pool_recycling.cpp
   master/pool_reload.cpp
   master/pool_scaling.cpp

@@ -118,6 +118,7 @@ def run(options):
     if wrong := load_script("diagnosis").problem():
         raise Refused(WRONG_CONFIGURATION, wrong)
     host = load_module("pycgid_host", find_host())
+    take_signals(host)
     sys.modules["pycgid"] = load_script("application_module").make(host, options["version"])
     for script in ("application_name", "exception_text", "interface"):
         load_script(script)  # for the loader
@@ -126,8 +127,6 @@ def run(options):
     host.set_process_title(title(options))
     sys.stdout = sys.__stdout__ = LogText(host, 1, "<stdout>")
     sys.stderr = sys.__stderr__ = LogText(host, 2, "<stderr>")
-    # Ctrl-C reaches the whole process group; the master alone decides what it means.
-    signal.signal(signal.SIGINT, lambda *_: None)
 
     sys.argv = [options["app"]]
     if not sys.flags.safe_path:
@@ -141,6 +140,7 @@ def run(options):
         )
     except loader.CannotLoad as error:
         raise Refused(WRONG_CONFIGURATION, error) from None
+    host.take_signals()
     if warning := load_script("greenlets").warning(options["threads"]):
         host.log_warning(warning)
     if "orders_fd" in options:
@@ -155,6 +155,13 @@ def title(options):
     if "worker" in options:
         return f"pycgid: worker {options['pool']}/{options['worker']}"
     return f"pycgid: template {options['pool']}"
+
+
+def take_signals(host):
+    """The master alone decides what they mean; it has held them back until now. What Python knows of
+    INT must be nothing that asyncio and others take for Ctrl-C of a user."""
+    signal.signal(signal.SIGINT, lambda *_: None)
+    host.take_signals()
 
 
 def find_host():

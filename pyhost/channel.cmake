@@ -7,6 +7,7 @@ target_sources(pyhost_channel PRIVATE
   channel_worker.cpp
   fork_order.cpp
   own_fds.cpp
+  session.cpp
   internal/channel_files.cpp
   internal/channel_fork.cpp
   internal/channel_map.cpp)

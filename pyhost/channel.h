@@ -189,6 +189,8 @@ class GatewayEnd {
 
   // No more requests will come: threads leave park() and the worker ends when it is idle.
   void stop();
+  // The worker has said ask_for_successor(); take_ready reports some slot then.
+  bool wants_successor() const;
 
   // --- sleeping -------------------------------------------------------------------------------
   // Before blocking: returns false when something is ready already. After it: woke(), which does
@@ -267,6 +269,9 @@ class WorkerEnd {
   // over when this returns. Nothing when the gateway is gone. For a thread of its own, without the
   // GIL.
   std::optional<RequestDemand> wait_demand();
+
+  // This worker is to be replaced. Async-signal-safe.
+  void ask_for_successor();
 
   // Blocks until the gateway's end is closed, then fails all waiting calls and stops all Intakes.
   // For a thread of its own, without Python.

@@ -184,6 +184,10 @@ void GatewayEnd::stop() {
   board.gate.call_all();
 }
 
+bool GatewayEnd::wants_successor() const {
+  return state_->map.board().wants_successor.load(std::memory_order_relaxed) != 0;
+}
+
 // --- sleeping ----------------------------------------------------------------------------------
 //
 // The gateway stores `gateway_sleeps`, then looks at the ready bits; a thread of the worker sets

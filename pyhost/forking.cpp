@@ -10,13 +10,12 @@
 #include "pyhost/gil.h"
 #include "pyhost/log_lines.h"
 #include "pyhost/own_fds.h"
+#include "pyhost/worker_signals.h"
 
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <ctime>
 #include <string>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <utility>
 
@@ -44,14 +43,14 @@ void nap() {
 // master. No signal and no descriptor tells of that instant, so it is looked for.
 bool become_masters_child(const Family& family) {
   while (::getppid() == family.middle) nap();
-  // Forking has cleared the template's setting; it would have meant the process in between.
-  return ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ::getppid() == family.master;
+  // Only now: it would have meant the process in between.
+  return take_signals_forked(family.master);
 }
 
 // In the worker, before any Python runs in it. Ends it when it cannot become one.
 void become_worker(const Family& family, UniqueFd orders, ForkOrder& order) {
-  // The master kills what is left of a template by its group.
-  ::setpgid(0, 0);
+  // The master kills what is left of a template by its session.
+  ::setsid();
   if (!become_masters_child(family) || !send_forked(orders.get(), order.id)) ::_exit(1);
   ::dup2(order.side.output.get(), STDOUT_FILENO);
   ::dup2(order.side.output.get(), STDERR_FILENO);
@@ -80,6 +79,7 @@ void wait_for(pid_t middle) {
 // True in the worker.
 bool fork_worker(pid_t master, UniqueFd& orders, ForkOrder& order) {
   Family family{master, -1};
+  const HeldSignals held;
   PyOS_BeforeFork();
   const pid_t middle = ::fork();
   if (middle == 0) {

@@ -46,7 +46,8 @@ function(pyhost_add_module python)
     response_head.cpp
     running_request.cpp
     stack_dump.cpp
-    start_response.cpp)
+    start_response.cpp
+    worker_signals.cpp)
   set_target_properties(${target} PROPERTIES
     PREFIX "" OUTPUT_NAME pycgid_host SUFFIX "${suffix}"
     LIBRARY_OUTPUT_DIRECTORY "${PYHOST_OUTPUT_DIR}")

@@ -6,6 +6,7 @@
 #include "pyhost/own_fds.h"
 #include "pyhost/request_runner.h"
 #include "pyhost/thread_gate.h"
+#include "pyhost/worker_signals.h"
 
 #include <cerrno>
 #include <csignal>
@@ -142,6 +143,7 @@ bool serve(const ModuleState& state, WorkerEnd& worker, const HostOptions& optio
   if (!start_services(host) || !start_request_threads(host)) return false;
   host.gate.open();
   say_ready(options.status_fd);
+  leave_on_term(worker);
   run_requests(host, true);
   wait_for_request_threads(host);
   return true;

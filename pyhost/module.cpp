@@ -11,6 +11,7 @@
 #include "pyhost/own_fds.h"
 #include "pyhost/process_title.h"
 #include "pyhost/start_response.h"
+#include "pyhost/worker_signals.h"
 
 #include <array>
 #include <cerrno>
@@ -160,6 +161,11 @@ PyObject* set_title(PyObject*, PyObject* title) {
   Py_RETURN_NONE;
 }
 
+PyObject* take_all_signals(PyObject*, PyObject*) {
+  take_signals();
+  Py_RETURN_NONE;
+}
+
 PyObject* log_warning(PyObject*, PyObject* text) {
   Py_ssize_t size = 0;
   const char* bytes = PyUnicode_AsUTF8AndSize(text, &size);
@@ -244,6 +250,8 @@ PyMethodDef functions[] = {
     {"is_ours", own_fd, METH_O,
      "is_ours(fd, /) -> bool: whether that is still the daemon's descriptor"},
     {"set_process_title", set_title, METH_O, "set_process_title(title, /): what ps shows"},
+    {"take_signals", take_all_signals, METH_NOARGS,
+     "take_signals(): only the master obeys signals; to be called again after the import"},
     {"serve", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(serve_requests)),
      METH_VARARGS | METH_KEYWORDS, "serve(*, application, ...): answers the gateway's requests"},
     {nullptr, nullptr, 0, nullptr}};

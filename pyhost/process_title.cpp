@@ -43,8 +43,8 @@ Area argument_area() {
 }  // namespace
 
 void set_process_title(std::string_view title) {
-  const std::string name(title.substr(0, 15));
-  ::prctl(PR_SET_NAME, name.c_str());
+  // Of the main thread; threads that it starts inherit it.
+  ::prctl(PR_SET_NAME, "pycgid");
 
   const Area area = argument_area();
   constexpr std::uint64_t kMaxArea = 1 << 20;

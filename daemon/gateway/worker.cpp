@@ -164,6 +164,7 @@ bool Worker::collect() {
   pyhost::GatewayEnd::ReadySet ready{};
   const bool again = std::exchange(any_again_, false);
   if (!channel_->take_ready(ready) && !again) return false;
+  if (!leaving_ && channel_->wants_successor()) leave();
   if (again) add_bits(ready, std::exchange(again_, {}));
   for (std::size_t word = 0; word < ready.size(); ++word) {
     for (std::uint64_t bits = ready[word]; bits != 0 && !lost_; bits &= bits - 1) {
@@ -177,6 +178,14 @@ bool Worker::collect() {
 void Worker::serve_again(std::uint32_t slot) {
   again_[slot / 64] |= std::uint64_t{1} << (slot % 64);
   any_again_ = true;
+}
+
+void Worker::leave() {
+  leaving_ = true;
+  if (retired_) return;
+  log_line(LogLevel::notice, info_.name,
+           "was sent TERM: finishes its requests when another worker is ready");
+  owner_.worker_worn(*this, "after TERM");
 }
 
 void Worker::serve(std::uint32_t slot) {

@@ -156,6 +156,7 @@ class Worker final : private DeadlineOwner {
   void on_stuck(std::uint32_t slot) override;
   std::string describe(std::uint32_t slot) const;
 
+  void leave();
   void serve(std::uint32_t slot);
   bool drop_answer(std::uint32_t slot);
   void note_progress(std::uint32_t slot);
@@ -182,6 +183,7 @@ class Worker final : private DeadlineOwner {
   bool open_ = true;
   bool wake_due_ = false;
   bool retired_ = false;
+  bool leaving_ = false;  // it has asked for a successor
   bool lost_ = false;
   Bell bell_;
   HangUp hang_up_;

@@ -73,7 +73,7 @@ void GatewayProcess::become_gateway(const std::vector<ServedSocket>& sockets, co
   std::vector<int> kept{link.fd(), log_fd()};
   for (const ServedSocket& served : sockets) kept.push_back(served.socket->fd().get());
   close_descriptors_except(kept);
-  restore_signals();
+  ignore_masters_signals();
   // sendfile(2) knows no MSG_NOSIGNAL.
   std::signal(SIGPIPE, SIG_IGN);
   title_.set("pycgid: gateway");

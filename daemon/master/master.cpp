@@ -2,7 +2,6 @@
 #include "daemon/master/master.h"
 
 #include "daemon/log.h"
-#include "daemon/master/exit_text.h"
 #include "daemon/master/process_limits.h"
 #include "daemon/master/process_memory.h"
 #include "daemon/master/service_state.h"
@@ -16,9 +15,9 @@
 #include <csignal>
 #include <limits>
 #include <poll.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace pycgid {
 namespace {
@@ -60,17 +59,24 @@ void Master::run() {
 
 void Master::boot() {
   tell_service();
-  start_gateway(current_time());
+  if (const std::string wrong = start_gateway(current_time()); !wrong.empty()) {
+    fail_start(ExitStatus::system, wrong);
+  }
   pools_.boot(current_time());
   hear_news();
 }
 
-void Master::start_gateway(TimePoint now) {
+std::string Master::start_gateway(TimePoint now) {
   gateway_ready_ = false;
   gateway_due_.reset();
-  const std::string wrong = gateway_.start(pools_.served(), pools_.sockets(), now);
-  if (wrong.empty()) return tell_gateway_all();
-  if (phase_ == Phase::booting) fail_start(ExitStatus::system, wrong);
+  std::string wrong = gateway_.start(pools_.served(), pools_.sockets(), now);
+  if (wrong.empty()) tell_gateway_all();
+  return wrong;
+}
+
+void Master::replace_gateway(TimePoint now) {
+  const std::string wrong = start_gateway(now);
+  if (wrong.empty()) return pools_.recover(now);
   const Milliseconds delay = gateway_.on_exited(now);
   gateway_due_ = now + delay;
   log_error(concat(wrong, "; trying again in ", duration_text(delay)));
@@ -144,6 +150,7 @@ void Master::on_signal(int signal) {
       reap_children();
       break;
     case SIGHUP:
+    case SIGUSR2:  // php-fpm's word for it
       reload();
       break;
     case SIGUSR1:
@@ -183,66 +190,12 @@ void Master::on_time(TimePoint now) {
   pools_.on_time(now);
   if (logs_.tend(now)) send_logs();
   if (service_.wants_ping(now)) gateway_.send({.type = MessageType::ping});
-  if (gateway_due_ && *gateway_due_ <= now && phase_ == Phase::serving) {
-    start_gateway(now);
-    if (!gateway_.is_running()) return;
-    pools_.recover(now);
-  }
+  if (gateway_due_ && *gateway_due_ <= now && phase_ <= Phase::serving) replace_gateway(now);
   if (end_due_ && *end_due_ <= now) {
     if (phase_ == Phase::stopping) {
       log_warning("not finished in time (option \"stop-timeout\"), killing what is left");
     }
     end_all();
-  }
-}
-
-void Master::reap_children() {
-  siginfo_t info{};
-  while (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
-    const pid_t pid = info.si_pid;
-    // A worker that a template forked has reported itself before it ended.
-    for (const auto& pool : pools_) pool->templates().hear(current_time());
-    // What a worker has started ends with it. Its group's number is not reused before it is reaped.
-    if (is_ours(pid)) ::kill(-pid, SIGKILL);
-    int wait_status = 0;
-    ::waitpid(pid, &wait_status, 0);
-    on_child_exited(pid, wait_status);
-    info.si_pid = 0;
-  }
-}
-
-// As process 1 of a container we also inherit children that we do not know.
-bool Master::is_ours(pid_t pid) const {
-  return pid == gateway_.pid() || pools_.owns(pid);
-}
-
-void Master::on_child_exited(pid_t pid, int wait_status) {
-  const TimePoint now = current_time();
-  // What the gateway has said of this process comes first.
-  on_messages();
-  if (pid == gateway_.pid()) {
-    on_gateway_exited(wait_status, now);
-    return;
-  }
-  pools_.on_exited(pid, wait_status, now);
-}
-
-void Master::on_gateway_exited(int wait_status, TimePoint now) {
-  const std::string object = gateway_.object();
-  const std::string what =
-      concat(describe_exit(wait_status), ", after ",
-             duration_text(std::chrono::duration_cast<Milliseconds>(now - gateway_.started())));
-  const Milliseconds delay = gateway_.on_exited(now);
-  gateway_ready_ = false;
-  if (phase_ == Phase::booting) {
-    fail_boot({ExitStatus::bug, concat(object, " ", what)});
-  } else if (phase_ == Phase::serving) {
-    const std::string when = delay.count() == 0 ? "" : concat(" in ", duration_text(delay));
-    log_line(LogLevel::error, object, concat(what, "; replacing it and all workers", when));
-    gateway_due_ = now + delay;
-    pools_.abandon(now);
-  } else if (phase_ == Phase::stopping && !exited_cleanly(wait_status)) {
-    log_line(LogLevel::error, object, what);
   }
 }
 
@@ -255,22 +208,23 @@ void Master::hear_news() {
         break;
       case ManagedPool::News::serves:
         announce(*pool);
+        if (phase_ == Phase::booting) phase_ = Phase::serving;
         break;
       case ManagedPool::News::failed:
         on_start_failure(*pool, current_time());
     }
     if (phase_ > Phase::serving) return;
   }
-  if (phase_ == Phase::booting && pools_.are_all_decided()) phase_ = Phase::serving;
+  if (phase_ == Phase::serving && pools_.are_all_decided()) started_up_ = true;
   if (std::exchange(reload_wanted_, false)) reload();
 }
 
 void Master::tell_service() {
   using Told = ServiceState::Phase;
   if (failure_) return;  // told of at the end
-  const Told phase = phase_ == Phase::booting   ? Told::starting
-                     : phase_ == Phase::serving ? Told::serving
-                                                : Told::stopping;
+  const Told phase = phase_ > Phase::serving ? Told::stopping
+                     : started_up_           ? Told::serving
+                                             : Told::starting;
   service_.observe(service_state(phase, pools_), current_time());
 }
 
@@ -373,7 +327,8 @@ void Master::give_up_fork(std::uint32_t pool, std::uint32_t worker) {
 }
 
 void Master::signal_group(pid_t leader, int signal) {
-  ::kill(-leader, signal);
+  // It has no group yet in its first instant.
+  if (::kill(-leader, signal) != 0) ::kill(leader, signal);
 }
 
 std::uint64_t Master::resident_bytes(pid_t pid) {

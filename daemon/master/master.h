@@ -34,7 +34,7 @@ class Master : private PoolHost, private ControlHost {
 
  private:
   enum class Phase {
-    booting,  // until every pool serves or has failed, and one serves
+    booting,  // until the first pool serves
     serving,
     stopping,  // no more requests are accepted, those in progress are finished
     ending     // everything was killed, and only needs to be reaped
@@ -60,7 +60,8 @@ class Master : private PoolHost, private ControlHost {
   void stop() override;
 
   void boot();
-  void start_gateway(TimePoint now);
+  std::string start_gateway(TimePoint now);
+  void replace_gateway(TimePoint now);
   bool is_over() const;
   // One turn of the loop; what any task in it throws is logged, and the others are done.
   void turn();
@@ -96,6 +97,7 @@ class Master : private PoolHost, private ControlHost {
   Reconfiguration reconfiguration_;
   Phase phase_ = Phase::booting;
   bool gateway_ready_ = false;
+  bool started_up_ = false;       // every pool has served or failed, and one serves
   bool reload_wanted_ = false;    // when the gateway is ready
   std::string reload_complaint_;  // what was wrong with the configuration then
   std::uint32_t last_id_ = 0;

@@ -19,7 +19,19 @@ constexpr Milliseconds kShortestLife{1000};
 
 void PoolSupervisor::on_worn(std::uint32_t id, std::string_view why, TimePoint now) {
   const auto worker = std::ranges::find(workers_, id, &WorkerProcess::id);
-  if (worker != workers_.end() && may_wear_out(*worker)) wear_out(*worker, why, now);
+  if (worker == workers_.end()) return;
+  if (may_wear_out(*worker)) return wear_out(*worker, why, now);
+  // Its generation does not serve yet, and is waited for.
+  if (worker->generation() == candidate_ && worker->state() == WorkerState::ready) {
+    worker->wear_out(why);
+  }
+}
+
+void PoolSupervisor::replace_worn_at_birth(TimePoint now) {
+  for (const WorkerProcess& worker : workers_) {
+    if (worker.generation() != serving_ || !worker.is_worn()) continue;
+    replacements_.push_back({worker.number(), std::max(now, worker.started() + kShortestLife)});
+  }
 }
 
 bool PoolSupervisor::may_wear_out(const WorkerProcess& worker) const {

@@ -140,6 +140,7 @@ void PoolSupervisor::take_over(TimePoint now) {
   for (WorkerProcess& worker : workers_) {
     if (worker.generation() != serving_) retire(worker, now);
   }
+  replace_worn_at_birth(now);
   if (!first) {
     log_notice(concat("reloaded pool ", in_quotes(settings_.name), ": generation ", serving_,
                       " serves, ", candidate_size_, " workers"));
@@ -174,32 +175,6 @@ void PoolSupervisor::cancel_start() {
   for (WorkerProcess& worker : workers_) {
     if (cancelled != 0 && worker.generation() == cancelled) kill(worker);
   }
-}
-
-void PoolSupervisor::abandon(TimePoint now) {
-  if (candidate_ != 0 && serving_ != 0) {
-    note_outcome(false, candidate_, "the gateway has ended, all workers are replaced", now);
-  }
-  size_to_recover_ = std::max(staff().total(), settings_.processes_min);
-  candidate_ = 0;
-  reload_again_ = false;
-  serving_ = 0;
-  replacements_.clear();
-  for (WorkerProcess& worker : workers_) {
-    if (worker.state() == WorkerState::ending) continue;
-    worker.move_to(WorkerState::ending, now + settings_.stop_timeout);
-    signal(worker, SIGTERM);
-  }
-}
-
-void PoolSupervisor::recover(TimePoint now) {
-  serving_ = ++last_generation_;
-  tell_pool(MessageType::take_over);
-  tell_state();
-  for (std::uint32_t number = 1; number <= size_to_recover_; ++number) {
-    replacements_.push_back({number, now});
-  }
-  on_time(now);
 }
 
 void PoolSupervisor::stop(TimePoint now) {

@@ -73,7 +73,8 @@ class PoolSupervisor {
   void cancel_start();
   // The gateway is gone, and all requests with it: every worker ends.
   void abandon(TimePoint now);
-  // A new gateway is there: a new generation serves at once, each worker as soon as it is ready.
+  // A new gateway is there: a new generation serves at once, each worker as soon as it is ready. A
+  // pool that has not served before boots again.
   void recover(TimePoint now);
   // The daemon ends: workers in service end when they are idle, the others at once.
   void stop(TimePoint now);
@@ -172,6 +173,7 @@ class PoolSupervisor {
   // --- recycling: pool_recycling.cpp ---
   bool may_wear_out(const WorkerProcess& worker) const;
   void wear_out(WorkerProcess& worker, std::string_view why, TimePoint now);
+  void replace_worn_at_birth(TimePoint now);
   void relieve(std::uint32_t number, TimePoint now);
   void check_wear(TimePoint now);
   void check_memory(TimePoint now);
@@ -200,7 +202,7 @@ class PoolSupervisor {
   std::uint32_t serving_ = 0;    // 0: none yet
   std::uint32_t candidate_ = 0;  // 0: none
   unsigned candidate_size_ = 0;
-  unsigned size_to_recover_ = 0;
+  std::optional<unsigned> size_to_recover_{};  // after abandon(); empty: it had not served
   bool reload_again_ = false;
   bool stopping_ = false;
   bool refusing_ = false;      // no worker lives, and the next one has to wait

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <string>
 #include <sys/prctl.h>
 
 namespace pycgid {
@@ -17,7 +16,8 @@ ProcessTitle::ProcessTitle(int argc, char** argv) {
 }
 
 void ProcessTitle::set(std::string_view title) const {
-  prctl(PR_SET_NAME, std::string(title).c_str());
+  // What pidof(1), killall(1) and top(1) know a process by: the program's name, as for any other.
+  prctl(PR_SET_NAME, "pycgid");
   if (area_.empty()) return;
   std::ranges::fill(area_, '\0');
   // The last byte stays NUL: otherwise the kernel takes the environment for a part of the title.

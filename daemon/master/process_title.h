@@ -11,7 +11,8 @@ class ProcessTitle {
   // Takes over the memory of argv's strings, which must not be used afterwards.
   ProcessTitle(int argc, char** argv);
 
-  // For this process; cut to the room that the command line had, and to 15 bytes for top(1).
+  // For this process, whose name is "pycgid" in any case; cut to the room that the command line
+  // had.
   void set(std::string_view title) const;
 
  private:

@@ -4,18 +4,49 @@
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 namespace pycgid {
+namespace {
 
-pyhost::UniqueFd take_signals() {
+constexpr std::array<int, 6> kMasters{SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
+
+sigset_t masters_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (int signal : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGCHLD}) sigaddset(&set, signal);
+  for (const int signal : kMasters) sigaddset(&set, signal);
+  return set;
+}
+
+sigset_t held_signals() {
+  sigset_t set = masters_signals();
+  sigaddset(&set, SIGCHLD);
+  return set;
+}
+
+void set_defaults() {
+  for (int signal = 1; signal < NSIG; ++signal) std::signal(signal, SIG_DFL);
+}
+
+}  // namespace
+
+void hold_signals() {
+  const sigset_t set = held_signals();
   sigprocmask(SIG_BLOCK, &set, nullptr);
+}
+
+void let_signals_through() {
+  const sigset_t set = held_signals();
+  sigprocmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+pyhost::UniqueFd take_signals() {
+  hold_signals();
+  const sigset_t set = held_signals();
   // An init system may have started us with CHLD ignored: children would vanish unseen.
   std::signal(SIGCHLD, SIG_DFL);
   std::signal(SIGPIPE, SIG_IGN);
@@ -30,8 +61,15 @@ int next_signal(const pyhost::UniqueFd& signals) {
   return static_cast<int>(info.ssi_signo);
 }
 
-void restore_signals() {
-  for (int signal = 1; signal < NSIG; ++signal) std::signal(signal, SIG_DFL);
+void hand_signals_on() {
+  set_defaults();
+  const sigset_t set = masters_signals();
+  sigprocmask(SIG_SETMASK, &set, nullptr);
+}
+
+void ignore_masters_signals() {
+  set_defaults();
+  for (const int signal : kMasters) std::signal(signal, SIG_IGN);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -1,18 +1,31 @@
-// The master's signals: blocked and read from a signalfd; children get a clean state back.
+// Only the master obeys signals: it blocks them before it does anything else and reads them from a
+// signalfd. So a signal that is sent to all processes of the daemon, by a service manager, by the
+// end of a container or by pkill(1), means what it means to the master. A child holds them back
+// from its first instant on; what becomes of them then is the child's own affair.
 #pragma once
 
 #include "pyhost/unique_fd.h"
 
 namespace pycgid {
 
-// Blocks TERM, INT, QUIT, HUP, USR1 and CHLD and returns a non-blocking signalfd that reports them;
-// ignores PIPE. Throws StartupError.
+// First of all in main: those that the master obeys wait from now on, TERM, INT, QUIT, HUP, USR1
+// and USR2, and CHLD.
+void hold_signals();
+// For a run that serves nobody, and is to end as other programs do.
+void let_signals_through();
+
+// Returns a non-blocking signalfd that reports them; ignores PIPE. Throws StartupError.
 pyhost::UniqueFd take_signals();
 
 // The next signal that waits, 0 when none does.
 int next_signal(const pyhost::UniqueFd& signals);
 
-// In a child: default dispositions and an empty mask. Async-signal-safe.
-void restore_signals();
+// In a child that is about to execute a program: default dispositions, and those that only the
+// master obeys still held back, for the worker to take (pyhost/worker_signals.h).
+// Async-signal-safe.
+void hand_signals_on();
+
+// In a child that executes nothing: those that only the master obeys are ignored.
+void ignore_masters_signals();
 
 }  // namespace pycgid

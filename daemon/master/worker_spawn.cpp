@@ -91,14 +91,15 @@ class Child {
 
   // In the child, from fork to exec; async-signal-safe.
   [[noreturn]] void run() {
-    setpgid(0, 0);
+    // Of its own: what the application starts is found by it, see pyhost/session.h.
+    setsid();
     connect_descriptors();
     if (const std::string_view option = apply_limits(plan_.pool); !option.empty()) fail(option);
     if (!drop_privileges(plan_.credentials)) fail("user");
     if (!die_with_parent(parent_)) _exit(1);
     if (plan_.pool.umask) ::umask(*plan_.pool.umask);
     if (!plan_.pool.chdir.empty() && ::chdir(plan_.pool.chdir.c_str()) != 0) fail("chdir");
-    restore_signals();
+    hand_signals_on();
     ::execve(plan_.command.program.c_str(), argv_.data(), envp_.data());
     fail(plan_.pool.venv.empty() ? "python" : "venv");
   }
@@ -167,8 +168,6 @@ pid_t start_child(const WorkerPlan& plan, Launch& launch) {
   Child child(plan, launch);
   const pid_t pid = ::fork();
   if (pid == 0) child.run();
-  // Here too: the group must exist before anybody kills it.
-  if (pid > 0) setpgid(pid, pid);
   return pid;
 }
 

@@ -21,7 +21,7 @@ inline constexpr std::size_t kCacheLine = 64;
 inline constexpr std::size_t kPage = 4096;
 
 inline constexpr std::uint64_t kChannelMagic = 0x6e61'6863'6467'6379;  // "ycgdchan"
-inline constexpr std::uint64_t kChannelVersion = 1;
+inline constexpr std::uint64_t kChannelVersion = 2;
 
 // A block's length has 24 bits of its header.
 inline constexpr std::uint32_t kSmallestRing = 256;
@@ -48,6 +48,7 @@ struct Board {
   alignas(kCacheLine) Gate gate;        // both
   alignas(kCacheLine) std::atomic<Sleep> gateway_sleeps;  // gateway sets it; who clears it rings
   Word nap_reserve;                                       // gateway, before it naps
+  alignas(kCacheLine) Word wants_successor;               // worker
   alignas(kCacheLine) std::array<ReadyWord, kMaxSlots / 64> ready;  // worker sets, gateway clears
 };
 

@@ -78,7 +78,7 @@ def check_family(daemon, workers):
     """Master, gateway, one template and the workers, and nobody else: neither an orphan nor a lost
     place."""
     told = facts(daemon)
-    family = set(processes.session_members(daemon.process.pid))
+    family = set(daemon.members())
     known = {daemon.process.pid, daemon.gateway, template(daemon), *daemon.workers}
     assert family == known and len(daemon.workers) == workers
     assert told["pid"] in daemon.workers

@@ -33,7 +33,7 @@ def fail(tmp, *arguments, env=None):
     begun = time.monotonic()
     process = subprocess.Popen(
         [daemon.PROGRAM, *options, *daemon.common_options()],
-        env=daemon.environment(**(env or {})),
+        env=daemon.environment(**{processes.FAMILY: str(tmp), **(env or {})}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -43,7 +43,7 @@ def fail(tmp, *arguments, env=None):
     with process:
         output = process.communicate(timeout=20)[0]
     assert time.monotonic() - begun < 2 * float(os.environ.get("PYCGID_SLOWNESS", "1"))
-    assert processes.session_members(process.pid) == []
+    assert processes.family(process.pid, str(tmp)) == []
     lines = output.splitlines()
     assert lines and len([line for line in lines if line.startswith("pycgid: ")]) == 1, output
     return process.returncode, lines[-1]

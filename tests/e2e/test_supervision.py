@@ -100,7 +100,7 @@ def test_a_gateway_that_dies_takes_running_requests_along(start):
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_master_that_dies_leaves_no_orphan(start, busy):
     daemon = start("pep3333", processes=2)
-    family = processes.session_members(daemon.process.pid)
+    family = daemon.members()
     assert len(family) == 4
     with daemon.connect() as connection:
         if busy:

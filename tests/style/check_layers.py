@@ -20,7 +20,9 @@ MAY_INCLUDE = {
     "fcgi": r"fcgi/",
     "scgi": r"scgi/",
     "pyhost": r"pyhost/",
-    "daemon": r"daemon/|fcgi/|scgi/|pyhost/(channel|fork_order|own_fds|params|unique_fd)\.h$",
+    "daemon": (
+        r"daemon/|fcgi/|scgi/|pyhost/(channel|fork_order|own_fds|params|session|unique_fd)\.h$"
+    ),
     "tests": r"",
 }
 

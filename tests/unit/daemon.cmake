@@ -17,6 +17,7 @@ pycgid_unit_test(daemon_unit
     pool_change_test.cpp
     pool_forking_test.cpp
     pool_growth_test.cpp
+    pool_recovery_test.cpp
     pool_recycling_test.cpp
     pool_scaling_test.cpp
     pool_supervisor_test.cpp

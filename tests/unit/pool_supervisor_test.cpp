@@ -297,33 +297,6 @@ TEST_CASE("supervisor: a worker of the old generation is replaced during a reloa
   CHECK(stage.host.was_killed(1005));
 }
 
-TEST_CASE("supervisor: without a gateway all workers end, and new ones serve at once", "[master]") {
-  Stage stage;
-  stage.boot_ready();
-  stage.pool.abandon(stage.now);
-  CHECK(stage.host.signals == std::vector<std::pair<pid_t, int>>{{1001, SIGTERM}, {1002, SIGTERM}});
-  stage.pool.recover(stage.now);
-  CHECK(stage.host.count(MessageType::take_over) == 2);
-  CHECK(stage.host.last_id == 4);
-  stage.die(1001, SIGTERM);
-  stage.pass(5s);
-  CHECK(stage.host.was_killed(1002));
-  CHECK_FALSE(stage.host.was_killed(1003));
-  CHECK(stage.host.last_id == 4);
-}
-
-TEST_CASE("supervisor: a worker that cannot load after a recovery is tried again", "[master]") {
-  Stage stage;
-  stage.boot_ready();
-  stage.pool.abandon(stage.now);
-  stage.pool.recover(stage.now);
-  stage.say(1003, "error 78 SyntaxError\n");
-  stage.die(1003, kExit1);
-  stage.pass(0ms);
-  CHECK(stage.host.numbers.at(1005) == 1);
-  CHECK_FALSE(stage.pool.start_failure());
-}
-
 TEST_CASE("supervisor: at the end nobody is replaced and late starters are killed", "[master]") {
   Stage stage;
   stage.boot_ready();

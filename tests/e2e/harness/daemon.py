@@ -69,7 +69,7 @@ class Daemon:
             words = [*command, PROGRAM, app, *options]
         self.process = subprocess.Popen(
             [word.replace("{directory}", self.directory) for word in words],
-            env=environment(**(env or {})),
+            env=environment(**{processes.FAMILY: self.directory, **(env or {})}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -129,7 +129,7 @@ class Daemon:
         """Ends whatever is left, shows the log to whoever reads of a failure, tidies up."""
         if self._reader is None:
             return
-        for pid in processes.session_members(self.process.pid):
+        for pid in self.members():
             processes.kill(pid)
         self.process.wait()
         self._reader.join(10)
@@ -140,7 +140,7 @@ class Daemon:
 
     def check_family_gone(self, deadline=10):
         """No process of the daemon's survives it by more than a moment."""
-        for pid in processes.session_members(self.process.pid):
+        for pid in self.members():
             assert processes.wait_gone(pid, deadline), f"left behind: {processes.title(pid)}"
 
     # --- the log ---
@@ -199,8 +199,11 @@ class Daemon:
 
     def family(self, name):
         """Pids of the daemon's processes with this word in their titles, oldest first."""
-        found = processes.session_members(self.process.pid)
-        return sorted(pid for pid in found if name in processes.title(pid))
+        return [pid for pid in self.members() if name in processes.title(pid)]
+
+    def members(self):
+        """Pids of everything that the daemon has started, and of itself."""
+        return processes.family(self.process.pid, self.directory)
 
     @property
     def gateway(self):

@@ -6,15 +6,48 @@ import signal
 import time
 
 
+FAMILY = "PYCGID_TEST_FAMILY"
+
+
 def session_members(session):
-    """Pids of the living processes of a session. Nobody in the daemon calls setsid(), so that
-    the session of a daemon under test is its whole family, orphans included."""
+    """Pids of the living processes of a session."""
     return [pid for pid in _pids() if _stat(pid)[3:4] == [str(session)] and not _is_zombie(pid)]
+
+
+def family(session, name=None):
+    """Pids of the living processes of a daemon that was started in a session of its own: master and
+    gateway, and the workers, each of which leads another session, with all that they have started.
+    They are known by their parents, or, orphans included, by a variable FAMILY in their environment
+    that has this value."""
+    found = set(session_members(session))
+    mark = f"{FAMILY}={name}".encode()
+    while True:
+        more = {pid for pid in _pids() if pid not in found and _belongs(pid, found, mark)}
+        if not more:
+            return sorted(found)
+        found |= more
+
+
+def _belongs(pid, family_members, mark):
+    if _is_zombie(pid):
+        return False
+    if int((_stat(pid)[1:2] or ["0"])[0]) in family_members:
+        return True
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return mark in file.read().split(b"\0")
+    except OSError:
+        return False
 
 
 def children(parent):
     """Pids of the living children of a process."""
     return [pid for pid in _pids() if _stat(pid)[1:2] == [str(parent)] and not _is_zombie(pid)]
+
+
+def is_alive(pid):
+    """Whether there is such a process that has not ended."""
+    return not _is_zombie(pid)
 
 
 def has_zombie(parent):
