@@ -117,7 +117,7 @@ TEST_CASE("signals: Ctrl-C is not for the worker", "[pyhost]") {
 TEST_CASE("process: title, arguments and path", "[pyhost]") {
   Worker worker({.pythonpath = {"/nowhere/first", "second"}});
   CHECK(worker.ask({.path = "/process"}).body ==
-        R"(["pycgid: worker shop/3", "pycgid: worker", ["pyhost_app"], ["/nowhere/first", ")" +
+        R"(["pycgid: worker shop/3", "pycgid", ["pyhost_app"], ["/nowhere/first", ")" +
             std::string(PYHOST_TEST_APPS) + R"(/second"]])");
 }
 
