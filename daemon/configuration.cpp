@@ -3,6 +3,7 @@
 
 #include "daemon/address.h"
 #include "daemon/config_line.h"
+#include "daemon/cpu_count.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 
@@ -10,7 +11,6 @@
 #include <array>
 #include <map>
 #include <set>
-#include <thread>
 #include <utility>
 
 namespace pycgid {
@@ -239,7 +239,7 @@ bool ConfigSection::has(std::string_view option) const {
 }
 
 void complete(Configuration& configuration) {
-  const std::string cpus = std::to_string(std::max(1U, std::thread::hardware_concurrency()));
+  const std::string cpus = std::to_string(usable_cpus().count);
   for (ConfigSection& pool : configuration.pools) {
     add_missing(pool, "processes", cpus);
     if (pool.has("user") || pool.has("group")) continue;

@@ -6,6 +6,7 @@ target_sources(daemon_core PRIVATE
   config_file.cpp
   config_line.cpp
   configuration.cpp
+  cpu_count.cpp
   handover.cpp
   libexec.cpp
   link.cpp

@@ -58,6 +58,7 @@ void Master::run() {
 }
 
 void Master::boot() {
+  tell_start();
   tell_service();
   if (const std::string wrong = start_gateway(current_time()); !wrong.empty()) {
     fail_start(ExitStatus::system, wrong);

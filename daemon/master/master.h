@@ -80,6 +80,7 @@ class Master : private PoolHost, private ControlHost {
   void hear_news();
   void tell_service();
   void on_start_failure(ManagedPool& pool, TimePoint now);
+  static void tell_start();
   void announce(const ManagedPool& pool) const;
   void reload();
   void tell_gateway_all();

@@ -1,4 +1,5 @@
 // What the master says of its pools. Part of Master, see master.h.
+#include "daemon/cpu_count.h"
 #include "daemon/log.h"
 #include "daemon/master/master.h"
 #include "daemon/text.h"
@@ -21,6 +22,13 @@ std::string staff_text(const PoolSettings& pool) {
 }
 
 }  // namespace
+
+// How many processes a pool has by itself depends on it.
+void Master::tell_start() {
+  const CpuCount cpus = usable_cpus();
+  log_notice(concat("starting: pycgid ", PYCGID_VERSION, " on ", plural(cpus.count, "CPU"),
+                    cpus.why.empty() ? "" : concat(" (", cpus.why, ")")));
+}
 
 void Master::announce(const ManagedPool& pool) const {
   const PoolSettings& settings = pool.settings();
