@@ -8,6 +8,8 @@ With `orders_fd` it becomes the template of option "preload" instead (template.p
 forked from that goes on here.
 """
 
+import contextlib
+import faulthandler
 import importlib.machinery
 import importlib.util
 import io
@@ -17,7 +19,8 @@ import sys
 
 __version__ = "@PROJECT_VERSION@"
 
-WRONG_CONFIGURATION = 78  # EX_CONFIG
+WRONG_CONFIGURATION = 78  # EX_CONFIG: can never work as it is
+MAY_WORK_LATER = 75  # EX_TEMPFAIL
 SYSTEM_ERROR = 71  # EX_OSERR
 
 DESCRIPTORS = {"memory_fd", "bell_fd", "passing_fd", "status_fd", "orders_fd"}
@@ -135,11 +138,14 @@ def run(options):
     del sys.modules["__main__"].__file__
     constants = environ_constants(host, options)
     try:
-        application = loader.load(
-            options["app"], options["pythonpath"], lambda text: log(host, text)
-        )
-    except loader.CannotLoad as error:
+        with stacks_when_late(options.get("start_timeout")):
+            application = loader.load(
+                options["app"], options["pythonpath"], lambda text: log(host, text)
+            )
+    except loader.NoApplication as error:
         raise Refused(WRONG_CONFIGURATION, error) from None
+    except loader.CannotLoad as error:
+        raise Refused(MAY_WORK_LATER, error) from None
     host.take_signals()
     if warning := load_script("greenlets").warning(options["threads"]):
         host.log_warning(warning)
@@ -149,6 +155,21 @@ def run(options):
             return
         host.set_process_title(title(options))
     serve(host, request_threads.start, application, constants, options)
+
+
+@contextlib.contextmanager
+def stacks_when_late(milliseconds):
+    """Shortly before the master's patience ends, the log is told where the application hangs: from a
+    thread that needs nothing of Python's, so that it speaks whatever the main thread waits for."""
+    if milliseconds is None:
+        yield
+        return
+    patience = milliseconds / 1000
+    faulthandler.dump_traceback_later(max(patience - min(1, patience / 5), 0.001), file=2)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def title(options):

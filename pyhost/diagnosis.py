@@ -5,6 +5,7 @@ boot.py before anything of the application is imported."""
 import os
 import pwd
 import site
+import stat
 import sys
 
 __version__ = "@PROJECT_VERSION@"
@@ -34,8 +35,7 @@ def environment_version(prefix):
     """What pyvenv.cfg says, as numbers; None when it says nothing. virtualenv calls it
     version_info."""
     try:
-        with open(os.path.join(prefix, "pyvenv.cfg"), encoding="utf-8") as file:
-            pairs = [line.partition("=")[::2] for line in file]
+        pairs = [line.partition("=")[::2] for line in read_lines(prefix + "/pyvenv.cfg")]
     except OSError:
         return None
     settings = {name.strip().lower(): value.strip() for name, value in pairs}
@@ -45,6 +45,15 @@ def environment_version(prefix):
         return int(major), int(minor)
     except ValueError:
         return None
+
+
+def read_lines(path):
+    """Of a file that anybody may have put there: none when it is no regular file; no wait, and no
+    end of it is awaited."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        text = file.read(65536) if is_regular else b""
+    return text.decode("utf-8", "replace").splitlines()
 
 
 def dotted(version):

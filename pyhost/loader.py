@@ -23,7 +23,8 @@ class CannotLoad(Exception):
 
 
 class NoApplication(CannotLoad):
-    """What is named can never be served, however often it is tried."""
+    """What is named can never be served, however often it is tried. Anything else may pass: a
+    database that refuses the connection, a package that is being installed."""
 
 
 def prepare_path(name, directories):
@@ -68,7 +69,17 @@ def run_application_code(log, function, *arguments):
     except BaseException as error:
         if traceback := exception_text.application_traceback(error, __file__):
             log(traceback)
-        raise CannotLoad(exception_text.explain(error)) from None
+        kind = NoApplication if is_lasting(error, arguments[-1]) else CannotLoad
+        raise kind(exception_text.explain(error)) from None
+
+
+def is_lasting(error, name):
+    """The text is no Python, or there is nothing of that name."""
+    if type(error) is ModuleNotFoundError:
+        return not name.is_file and f"{name.target}.".startswith(f"{error.name}.")
+    if type(error) is FileNotFoundError:
+        return name.is_file and error.filename == os.path.abspath(name.target)
+    return isinstance(error, SyntaxError)
 
 
 def import_module(name):

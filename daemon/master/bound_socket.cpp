@@ -46,6 +46,20 @@ AddressInfo numeric_address(const Address& address, const char* host) {
   return {found, freeaddrinfo};
 }
 
+// At boot the network may still be on its way: the kernel takes an address that no interface has
+// yet, and requests arrive when one has it.
+bool bind_early(int fd, const addrinfo& where, const Address& address) {
+  const int yes = 1;
+  const bool is_v6 = where.ai_family == AF_INET6;
+  const int level = is_v6 ? IPPROTO_IPV6 : IPPROTO_IP;
+  if (setsockopt(fd, level, is_v6 ? IPV6_FREEBIND : IP_FREEBIND, &yes, sizeof yes) != 0)
+    return false;
+  if (::bind(fd, where.ai_addr, where.ai_addrlen) != 0) return false;
+  log_warning(concat("no interface has the address of ", address.text, " ", option_of(address),
+                     "; nobody can connect until one has it"));
+  return true;
+}
+
 // Empty when the kernel does not know the address family.
 pyhost::UniqueFd bind_tcp(const Address& address, const char* host, bool dual_stack) {
   const AddressInfo where = numeric_address(address, host);
@@ -58,7 +72,11 @@ pyhost::UniqueFd bind_tcp(const Address& address, const char* host, bool dual_st
     const int v6_only = dual_stack ? 0 : 1;
     setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only);
   }
-  if (::bind(fd.get(), where->ai_addr, where->ai_addrlen) != 0) cannot_bind_tcp(address, errno);
+  if (::bind(fd.get(), where->ai_addr, where->ai_addrlen) == 0) return fd;
+  const int error = errno;
+  if (error != EADDRNOTAVAIL || !bind_early(fd.get(), *where, address)) {
+    cannot_bind_tcp(address, error);
+  }
   return fd;
 }
 

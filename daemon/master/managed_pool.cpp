@@ -92,9 +92,12 @@ void ManagedPool::retry_later(TimePoint now) {
   const Milliseconds delay = backoff_.after_death({});
   retry_due_ = now + delay;
   tell_refused();
+  tell_failure("; its requests are answered 503 while it is tried again and again");
+}
+
+void ManagedPool::tell_failure(std::string_view then) {
   if (std::exchange(said_, failure_->text) == failure_->text) return;
-  log_error(concat("pool ", in_quotes(settings().name), " does not start: ", failure_->text,
-                   "; its requests are answered 503 while it is tried again and again"));
+  log_error(concat("pool ", in_quotes(settings().name), " does not start: ", failure_->text, then));
 }
 
 void ManagedPool::on_time(TimePoint now) {

@@ -26,6 +26,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
 #include <utility>
 #include <vector>
@@ -82,6 +83,8 @@ class ManagedPool {
   bool is_decided() const { return !attempted_ || failure_; }
   // Why it has not started; stays over further attempts, until one succeeds.
   const std::optional<StartupError>& failure() const { return failure_; }
+  // Logs it, with `then` behind it, unless it was logged before.
+  void tell_failure(std::string_view then);
   // Says why it does not start, unless that was said before, has the gateway answer 503, and tries
   // again later.
   void retry_later(TimePoint now);

@@ -46,7 +46,7 @@ Master::Master(const ConfigSource& source, LoadedConfiguration& configuration, L
   note_usable_backlog(configuration.settings.backlog);
   note_file_limit(configuration.settings);
   for (PoolConfig& config : pool_configs(configuration)) pools_.add(std::move(config)).prepare();
-  if (pools_.have_all_failed()) throw *(*pools_.begin())->failure();
+  if (pools_.have_all_failed()) throw pools_.failure();
   signals_ = take_signals();
 }
 
@@ -231,7 +231,7 @@ void Master::tell_service() {
 
 void Master::on_start_failure(ManagedPool& pool, TimePoint now) {
   if (phase_ == Phase::booting && pools_.have_all_failed()) {
-    fail_boot(*pool.failure());
+    fail_boot(pools_.failure());
   } else {
     pool.retry_later(now);
   }

@@ -31,6 +31,23 @@ bool PoolSet::have_all_failed() const {
       pools_, [](const auto& pool) { return pool->is_removed() || pool->failure().has_value(); });
 }
 
+StartupError PoolSet::failure() const {
+  const ManagedPool* chosen = nullptr;
+  const auto may_pass = [](const StartupError& failure) {
+    return failure.status != ExitStatus::configuration && failure.status != ExitStatus::usage;
+  };
+  for (const auto& pool : pools_) {
+    if (!pool->failure()) continue;
+    if (chosen == nullptr || (may_pass(*pool->failure()) && !may_pass(*chosen->failure()))) {
+      chosen = pool.get();
+    }
+  }
+  for (const auto& pool : pools_) {
+    if (pool.get() != chosen && pool->failure()) pool->tell_failure("");
+  }
+  return *chosen->failure();
+}
+
 bool PoolSet::are_all_decided() const {
   return std::ranges::all_of(pools_, [](const auto& pool) { return pool->is_decided(); });
 }

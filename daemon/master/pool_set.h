@@ -35,6 +35,9 @@ class PoolSet {
 
   // Some pool serves or may still come to serve.
   bool have_all_failed() const;
+  // What the daemon ends with when they have: one that may pass, if there is any, so that a service
+  // manager starts it again. The others are logged.
+  StartupError failure() const;
   // Each pool serves or has failed.
   bool are_all_decided() const;
   // No worker is left, and no template.

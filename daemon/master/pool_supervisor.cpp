@@ -106,7 +106,7 @@ void PoolSupervisor::on_warm(std::uint32_t id, TimePoint now) {
 void PoolSupervisor::on_warmup_failed(std::uint32_t id, std::string_view why) {
   const auto worker = std::ranges::find(workers_, id, &WorkerProcess::id);
   if (worker == workers_.end() || worker->state() != WorkerState::warming) return;
-  worker->blame(ExitStatus::configuration, why);
+  worker->blame(ExitStatus::temporary, why);
   kill(*worker);
 }
 
@@ -322,9 +322,9 @@ void PoolSupervisor::start_replacements(TimePoint now) {
 
 void PoolSupervisor::on_overdue(WorkerProcess& worker) {
   if (worker.state() == WorkerState::starting) {
-    worker.blame(ExitStatus::configuration, start_timeout_text(settings_of(worker.generation())));
+    worker.blame(ExitStatus::temporary, start_timeout_text(settings_of(worker.generation())));
   } else if (worker.state() == WorkerState::warming) {
-    worker.blame(ExitStatus::configuration,
+    worker.blame(ExitStatus::temporary,
                  concat("the requests of option \"warmup\" were not answered within ",
                         duration_text(settings_of(worker.generation()).start_timeout),
                         " (option \"start-timeout\")"));

@@ -150,7 +150,7 @@ std::string TemplateProcess::on_exited(int wait_status, TimePoint now) {
       ready_ ? concat(describe_exit(wait_status), ", after ", age_text(process_.started(), now))
              : concat(describe_exit(wait_status), " before it was ready");
   const bool waited_for = current_ || !orders_.empty();
-  fail_waiting({ExitStatus::configuration, concat(object(), " ", what)});
+  fail_waiting({ExitStatus::temporary, concat(object(), " ", what)});
   return complained || doomed_ || waited_for ? "" : what;
 }
 

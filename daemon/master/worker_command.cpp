@@ -71,6 +71,7 @@ WorkerCommand make_worker_command(const Settings& settings, const PoolSettings& 
                        "pool=" + pool.name,
                        concat("threads=", pool.threads),
                        concat("multiprocess=", pool.processes_max > 1 ? 1 : 0),
+                       concat("start_timeout=", pool.start_timeout.count()),
                        concat("version=", PYCGID_VERSION)};
   for (const std::string& directory : pool.pythonpath) {
     command.arguments.push_back("pythonpath=" + directory);

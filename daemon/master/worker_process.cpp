@@ -91,8 +91,9 @@ StartupError parse_complaint(std::string_view line, const OptionPlaces& places) 
   if (!line.starts_with(kError)) return complaint;
   line.remove_prefix(kError.size());
   const std::size_t space = std::min(line.find(' '), line.size());
-  if (parse_number(line.substr(0, space)) == static_cast<std::uint64_t>(ExitStatus::system)) {
-    complaint.status = ExitStatus::system;
+  const auto said = parse_number(line.substr(0, space));
+  for (ExitStatus status : {ExitStatus::system, ExitStatus::temporary}) {
+    if (said == static_cast<std::uint64_t>(status)) complaint.status = status;
   }
   complaint.text = places.complete(line.substr(std::min(space + 1, line.size())));
   return complaint;

@@ -90,7 +90,7 @@ class WorkerProcess {
   TimePoint started_{};
   std::string status_text_;
   std::string fault_;
-  ExitStatus fault_status_ = ExitStatus::configuration;
+  ExitStatus fault_status_ = ExitStatus::temporary;
 };
 
 // Reads a status pipe without blocking; gives its one line when it is complete, and closes the pipe

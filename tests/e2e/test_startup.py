@@ -9,7 +9,7 @@ import time
 import pytest
 from harness import daemon, processes, sockets
 
-USAGE, SYSTEM, CONFIGURATION = 64, 71, 78
+USAGE, SYSTEM, TEMPORARY, CONFIGURATION = 64, 71, 75, 78
 SOCKET = "unix:{tmp}/sock"
 
 
@@ -53,22 +53,35 @@ def fail(tmp, *arguments, env=None):
     ("app", "named"),
     [
         ("no_such_module_anywhere", ["no_such_module_anywhere"]),
-        ("importing", ["importing", "no_such_module_anywhere"]),
         ("no_callable", ["no_callable", "application", "main"]),
         ("no_callable:other", ["no_callable", "other"]),
         ("not_callable", ["not_callable", "application", "not callable"]),
         ("wrong_syntax", ["SyntaxError", "wrong_syntax.py", "line 1"]),
-        ("failing", ["RuntimeError", "cannot go on"]),
-        ("exiting", ["exiting", "SystemExit"]),
-        ("dying", ["signal 6"]),
         ("no_such_file.wsgi", ["no_such_file.wsgi"]),
     ],
 )
-def test_applications_that_do_not_load(broken, app, named):
+def test_applications_that_can_never_load(broken, app, named):
     status, line = fail(broken, app, "--chdir", "{tmp}", "--fastcgi", SOCKET)
     assert status == CONFIGURATION
     assert all(word in line for word in named), line
     assert not (broken / "sock").exists()
+
+
+@pytest.mark.parametrize(
+    ("app", "named"),
+    [
+        ("importing", ["importing", "no_such_module_anywhere"]),
+        ("failing", ["RuntimeError", "cannot go on"]),
+        ("exiting", ["exiting", "SystemExit"]),
+        ("dying", ["signal 6"]),
+    ],
+)
+def test_applications_that_may_load_later(broken, app, named):
+    status, line = fail(broken, app, "--chdir", "{tmp}", "--fastcgi", SOCKET)
+    assert status == TEMPORARY
+    assert all(word in line for word in named), line
+    assert not (broken / "sock").exists()
+    assert fail(broken, "-t", app, "--chdir", "{tmp}", "--fastcgi", SOCKET)[0] == TEMPORARY
 
 
 @pytest.mark.parametrize(

@@ -110,14 +110,28 @@ def test_a_start_may_take_longer_than_systemd_thinks(site):
     assert site.get() == "slow"
 
 
-def test_a_start_that_fails_is_not_tried_again(site):
-    site.write("x", before="import no_such_module_anywhere\n")
+def test_a_start_that_can_never_work_is_not_tried_again(site):
+    site.write("x", before="def wrong(:\n")
     site.systemd.control("start", "pycgid.socket")
     status, output = site.systemd.control("start", SERVICE)
     assert status == 1 and "failed" in output
     site.wait_show("ActiveState", "failed")
     assert site.systemd.show(SERVICE, "ExecMainStatus") == "78"
     assert site.status().startswith('start failed: cannot load application "site_app"')
+
+
+def test_a_start_that_may_work_later_is_tried_again(site):
+    """More often than systemd's own limit of five starts in ten seconds."""
+    site.drop_in("soon", "RestartSec=100ms")
+    site.write("x", before="raise ConnectionRefusedError(111, 'Connection refused')\n")
+    site.systemd.control("start", "pycgid.socket")
+    status, _ = site.systemd.control("start", SERVICE)
+    assert status == 1 and site.systemd.show(SERVICE, "ExecMainStatus") in ("75", "0")
+    often = lambda: int(site.systemd.show(SERVICE, "NRestarts")) > 5  # noqa: E731
+    assert processes.wait_until(often, 40 * SLOWNESS)
+    site.write("later")
+    site.wait_show("ActiveState", "active")
+    assert site.get() == "later"
 
 
 def test_a_gateway_that_hangs_is_ended_by_the_watchdog(site):

@@ -59,7 +59,7 @@ def test_a_start_that_fails_its_warm_up(site):
     write(site, "500 Internal Server Error")
     arguments = ("warm", "--chdir", str(site), "--fastcgi", f"unix:{site}/socket", "--processes=1")
     result = pycgid.run(*arguments, "--warmup", "/first", *pycgid.common_options())
-    assert result.returncode == 78
+    assert result.returncode == 75
     assert 'warm-up request "/first" was answered 500 (option "warmup")' in result.stderr
 
 

@@ -341,7 +341,7 @@ TEST_CASE("supervisor: a warm-up that fails fails the start, or the reload", "[m
     CHECK(stage.host.was_killed(1001));
     stage.die(1001, SIGKILL);
     REQUIRE(stage.pool.start_failure());
-    CHECK(stage.pool.start_failure()->status == ExitStatus::configuration);
+    CHECK(stage.pool.start_failure()->status == ExitStatus::temporary);
     CHECK(stage.pool.start_failure()->text == "answered 500");
   }
   SECTION("at a reload") {

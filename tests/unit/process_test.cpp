@@ -49,6 +49,7 @@ TEST_CASE("worker process: what an error line says", "[master]") {
   CHECK(complaint.status == ExitStatus::system);
   CHECK(complaint.text == "no room: disk full");
   CHECK(parse_complaint("error 78 x").status == ExitStatus::configuration);
+  CHECK(parse_complaint("error 75 x").status == ExitStatus::temporary);
   CHECK(parse_complaint("error").text == "error");
   CHECK(parse_complaint("nonsense").text == "nonsense");
 }

@@ -128,7 +128,7 @@ TEST_CASE("boot: a .py file has its own name where an import finds that very fil
 
 TEST_CASE("boot: an exception that cannot be shown is explained all the same", "[pyhost]") {
   const TemporaryDirectory directory;
-  const std::string begin = "error 78 cannot load application \"blog\": ";
+  const std::string begin = "error 75 cannot load application \"blog\": ";
   const auto line_of = [&](const std::string& body, const std::string& logged) {
     directory.write("blog.py", "import sys\nclass E(Exception):\n" + body);
     const Refusal wrong = refusal({.app = "blog", .directory = directory.name()});
@@ -191,7 +191,7 @@ TEST_CASE("boot: an exception at import, with a traceback of the application alo
   for (const std::string& app : {std::string("blog"), directory.name() + "/blog.py"}) {
     const Refusal wrong = refusal({.app = app, .directory = directory.name()});
     CHECK(wrong.line ==
-          "error 78 cannot load application \"" + app + "\": ValueError: two lines\n");
+          "error 75 cannot load application \"" + app + "\": ValueError: two lines\n");
     CHECK(contains(wrong.log, "line 3, in <module>"));
     CHECK(contains(wrong.log, "line 2, in fail"));
     CHECK(!contains(wrong.log, "loader.py"));
@@ -203,7 +203,27 @@ TEST_CASE("boot: an application that exits at import", "[pyhost]") {
   const TemporaryDirectory directory;
   directory.write("blog.py", "import sys\nsys.exit()\n");
   CHECK(refusal({.app = "blog", .directory = directory.name()}).line ==
-        "error 78 cannot load application \"blog\": SystemExit\n");
+        "error 75 cannot load application \"blog\": SystemExit\n");
+}
+
+TEST_CASE("boot: what may pass is told from what lasts", "[pyhost]") {
+  const TemporaryDirectory directory;
+  directory.write("blog.py", "import no_such_package_anywhere\n");
+  directory.write("late.py", "open('/nowhere/secret.txt')\n");
+  directory.write("refused.py", "raise ConnectionRefusedError(111, 'Connection refused')\n");
+  directory.write("wrong.py", "import broken\n");
+  directory.write("broken.py", "def broken(:\n");
+  const auto status_of = [&](const std::string& app) {
+    return refusal({.app = app, .directory = directory.name()}).line.substr(0, 9);
+  };
+  for (const char* app : {"blog", "late", "refused", "blog:create()"}) {
+    CHECK(status_of(app) == "error 75 ");
+  }
+  CHECK(status_of(directory.name() + "/late.py") == "error 75 ");
+  for (const char* app : {"nowhere", "nowhere.at.all", "wrong", "os:nothing", "os:path"}) {
+    CHECK(status_of(app) == "error 78 ");
+  }
+  CHECK(status_of(directory.name() + "/nowhere.py") == "error 78 ");
 }
 
 TEST_CASE("boot: no such callable, and which there are", "[pyhost]") {

@@ -126,8 +126,8 @@ TEST_CASE("worker command: boot.py gets the pool's settings", "[master]") {
   CHECK(std::erase_if(arguments, [](const auto& text) { return text.starts_with("version="); }) ==
         1);
   CHECK(arguments == Strings{"/bin/sh", settings.libexec_dir + "/boot.py", "app=blog.wsgi",
-                             "pool=blog", "threads=8", "multiprocess=1", "pythonpath=/a",
-                             "pythonpath=/b"});
+                             "pool=blog", "threads=8", "multiprocess=1", "start_timeout=60000",
+                             "pythonpath=/a", "pythonpath=/b"});
 }
 
 }  // namespace
