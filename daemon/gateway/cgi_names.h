@@ -21,6 +21,8 @@ enum class Known : std::uint8_t {
   server_port,
   server_addr,
   server_protocol,
+  server_software,
+  gateway_interface,
   request_scheme,
   https,
   http_host,
@@ -48,6 +50,8 @@ constexpr std::string_view name_of(Known known) {
                                          "SERVER_PORT",
                                          "SERVER_ADDR",
                                          "SERVER_PROTOCOL",
+                                         "SERVER_SOFTWARE",
+                                         "GATEWAY_INTERFACE",
                                          "REQUEST_SCHEME",
                                          "HTTPS",
                                          "HTTP_HOST",
@@ -88,8 +92,9 @@ constexpr Known recognise(std::string_view name) {
     case 14:
       return one_of<Known::request_method, Known::content_length, Known::request_scheme>(name);
     case 15:
-      return one_of<Known::server_protocol>(name);
+      return one_of<Known::server_protocol, Known::server_software>(name);
     case 17:
+      if (name == name_of(Known::gateway_interface)) return Known::gateway_interface;
       return dropped_if(name == "HTTP_CONTENT_TYPE");
     case 19:
       return dropped_if(name == "HTTP_CONTENT_LENGTH");

@@ -5,6 +5,7 @@
 #include "daemon/gateway/cgi_names.h"
 #include "daemon/gateway/http_syntax.h"
 #include "daemon/gateway/single_headers.h"
+#include "daemon/gateway/url_path.h"
 
 #include <algorithm>
 #include <charconv>
@@ -14,6 +15,7 @@ namespace pycgid {
 
 namespace {
 
+constexpr std::string_view kServerSoftware = "pycgid/" PYCGID_VERSION;
 constexpr std::size_t kKeptCapacity = std::size_t{64} * 1024;
 
 bool is_reserved(std::string_view name) {
@@ -177,9 +179,14 @@ void CgiRequest::set_server() {
     set(Known::server_port, in_host ? Slice{host.at + colon + 1, host.size - colon - 1}
                                     : text_.append(is_https() ? "443" : "80"));
   }
-  if (value(Known::server_protocol).size == 0) {
-    set(Known::server_protocol, text_.append("HTTP/1.0"));
-  }
+  // RFC 3875 wants these, and nginx's scgi_params leaves two of them out.
+  set_default(Known::server_protocol, "HTTP/1.0");
+  set_default(Known::server_software, kServerSoftware);
+  set_default(Known::gateway_interface, "CGI/1.1");
+}
+
+void CgiRequest::set_default(Known known, std::string_view text) {
+  if (value(known).size == 0) set(known, text_.append(text));
 }
 
 // SERVER_ADDR as a SERVER_NAME: an IPv6 address in brackets (RFC 3875 section 4.1.14).
@@ -224,14 +231,22 @@ std::optional<Refusal> CgiRequest::set_paths(const RequestRules& rules) {
   if (path.empty() && view(value(Known::fcgi_role)) != "AUTHORIZER") {
     return Refusal{400, "no SCRIPT_NAME, PATH_INFO, DOCUMENT_URI or REQUEST_URI"};
   }
-  const std::string_view after = path.substr(std::min(rules.mount.size(), path.size()));
-  if (path.starts_with(rules.mount) && (after.empty() || after[0] == '/')) {
+  if (is_below(path, rules.mount)) {
     split_path(path_, size32(rules.mount.size()));
-  } else {  // The front has stripped the mount already.
-    set(Known::script_name, text_.append(rules.mount));
+  } else {
+    const bool stripped = was_stripped(rules.mount);
+    // Caddy makes "endix" of "/appendix" where it takes "/app" off all that begins so.
+    if (!stripped && !path.starts_with('/')) path_ = decoded(uri_path());
+    set(Known::script_name, stripped ? text_.append(rules.mount) : Slice{});
     set(Known::path_info, path_);
   }
   return std::nullopt;
+}
+
+// The front has taken the mount off the path already, unless the URI never was below the mount.
+bool CgiRequest::was_stripped(std::string_view mount) {
+  const Slice uri = uri_path();
+  return uri.size == 0 || is_below(normalised_path(view(decoded(uri))), mount);
 }
 
 void CgiRequest::split_path(Slice path, std::uint32_t script_name_size) {
@@ -261,13 +276,15 @@ bool CgiRequest::is_encoded_tail(Slice path_info, Slice whole) {
   return view(whole).ends_with(view(plain));
 }
 
-// HAProxy's `index` and nginx's `fastcgi_index` add a name to a path that ends in a slash.
+// nginx's `fastcgi_index` and HAProxy's `index` add a name to a path that ends in a slash. nginx
+// sends the path without it as DOCUMENT_URI, which tells the name from what a rewrite has made.
 CgiRequest::Slice CgiRequest::without_index_name(Slice path, Slice uri_path) {
   const std::size_t slash = view(path).rfind('/');
   if (slash == std::string_view::npos || slash + 1 == path.size) return path;
-  if (view(path) == view(uri_path)) return path;
+  const Slice document = value(Known::document_uri);
+  if (view(path) == view(document) || view(path) == view(uri_path)) return path;
   const Slice folder{path.at, size32(slash) + 1};
-  const Slice asked = decoded(uri_path);
+  const Slice asked = document.size != 0 ? document : decoded(uri_path);
   return view(asked) == view(folder) ? folder : path;
 }
 

@@ -38,7 +38,7 @@ class CgiRequest {
   // As nginx's max_headers. Keeps the search for repeated names cheap whatever is sent.
   static constexpr std::size_t kMaxVariables = 1000;
   // Those of Known that are kept track of.
-  static constexpr std::size_t kKnownNames = 18;
+  static constexpr std::size_t kKnownNames = 20;
 
   // Forgets everything but keeps its memory, up to 64 KiB, for the next request.
   void clear();
@@ -97,6 +97,7 @@ class CgiRequest {
   std::optional<Refusal> set_paths(const RequestRules& rules);
   void set_query_string();
   void set_server();
+  void set_default(Known known, std::string_view text);
   Slice server_address();
   void set_scheme();
 
@@ -106,6 +107,7 @@ class CgiRequest {
   Slice concatenated(Slice script_name, Slice path_info);
   bool is_encoded_tail(Slice path_info, Slice whole);
   Slice without_index_name(Slice path, Slice uri_path);
+  bool was_stripped(std::string_view mount);
   void take_paths_as_sent();
   void split_path(Slice path, std::uint32_t script_name_size);
   bool is_https() const;

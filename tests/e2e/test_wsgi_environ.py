@@ -136,7 +136,7 @@ def test_W3_script_name_is_empty_at_the_root(root, path):
         ("/app", ("/app", "")),
         ("/app/", ("/app", "/")),
         ("/app/b c", ("/app", "/b c")),
-        ("/apple", ("/app", "/apple")),
+        ("/apple", ("", "/apple")),
     ],
 )
 def test_W3_script_name_is_the_mount(mounted, path, expected):

@@ -77,6 +77,12 @@ class PathBehaviour:
         assert (shown["SCRIPT_NAME"], shown["PATH_INFO"]) == ("/app", expected)
 
 
+    def test_a_path_beside_the_mount(self, port):
+        """It begins like the mount and is not below it, whichever daemon it comes to."""
+        shown = json.loads(fetch(port, "/appendix").body)
+        assert (shown["SCRIPT_NAME"], shown["PATH_INFO"]) == ("", "/appendix")
+
+
 class FrontBehaviour(PathBehaviour):
     """Everything, for a front server's usual configurations."""
 

@@ -1,9 +1,13 @@
 """nginx with its stock parameter files and nothing else."""
 
+import json
+
 import pytest
 import servers
-from behaviour import FrontBehaviour
+from backend import Backend
+from behaviour import FrontBehaviour, PathBehaviour
 from harness import tls
+from http_client import fetch
 
 FASTCGI = "include /etc/nginx/fastcgi_params; fastcgi_pass"
 SCGI = "include /etc/nginx/scgi_params; scgi_pass"
@@ -60,6 +64,32 @@ class TestScgi(FrontBehaviour):
         return servers.nginx(
             {"/": f"{SCGI} unix:{root.scgi};", "/app": f"{SCGI} unix:{mounted.scgi};"}
         )
+
+
+class TestIndex(PathBehaviour):
+    """fastcgi_index adds a name to a path that ends in a slash, and the name goes again."""
+
+    @staticmethod
+    def serve(root, mounted):
+        index = "fastcgi_index index.py;"
+        return servers.nginx(
+            {
+                "/": f"{index} {FASTCGI} unix:{root.fastcgi};",
+                "/app": f"{index} {FASTCGI} unix:{mounted.fastcgi};",
+            }
+        )
+
+
+@pytest.mark.parametrize("protocol", ["fastcgi", "scgi"])
+def test_what_a_rewrite_makes_of_a_path_stays(protocol):
+    """Also where it looks like an index: a name behind the slash that was asked for."""
+    with Backend("mirror") as backend:
+        passing = {"fastcgi": FASTCGI, "scgi": SCGI}[protocol]
+        lines = f"rewrite ^/$ /env break; {passing} unix:{getattr(backend, protocol)};"
+        with servers.nginx({"/": lines}) as server:
+            shown = json.loads(fetch(server.port, "/").body)
+            assert (shown["SCRIPT_NAME"], shown["PATH_INFO"]) == ("", "/env")
+            assert shown["SERVER_SOFTWARE"] and shown["GATEWAY_INTERFACE"] == "CGI/1.1"
 
 
 WRAPPER = """

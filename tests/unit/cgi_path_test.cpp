@@ -31,6 +31,10 @@ Strings app(const Variables& variables) {
 Variables nginx_fastcgi(const std::string& uri, const std::string& path) {
   return {{"SCRIPT_NAME", path}, {"REQUEST_URI", uri}, {"DOCUMENT_URI", path}};
 }
+// fastcgi_index has added a name to a path that ends in a slash.
+Variables nginx_indexed(const std::string& uri, const std::string& path, const std::string& index) {
+  return {{"SCRIPT_NAME", path + index}, {"REQUEST_URI", uri}, {"DOCUMENT_URI", path}};
+}
 Variables nginx_scgi(const std::string& uri, const std::string& path) {
   return {{"REQUEST_URI", uri}, {"DOCUMENT_URI", path}};
 }
@@ -51,14 +55,38 @@ TEST_CASE("3.9: nginx fastcgi with merge_slashes", "[gateway]") {
 }
 
 TEST_CASE("3.9: nginx fastcgi_index goes again", "[gateway]") {
-  CHECK(root(nginx_fastcgi("/?x=/", "/index.php")) == Strings{"", "/"});
-  CHECK(app(nginx_fastcgi("/app/a%20b/", "/app/a b/index.py")) == Strings{"/app", "/a b/"});
+  CHECK(root(nginx_indexed("/?x=/", "/", "index.php")) == Strings{"", "/"});
+  CHECK(app(nginx_indexed("/app/a%20b/", "/app/a b/", "index.py")) == Strings{"/app", "/a b/"});
+  CHECK(app(nginx_indexed("/old/", "/app/new/", "index.py")) == Strings{"/app", "/new/"});
 }
 
 TEST_CASE("3.9: a path that was asked for keeps its last name", "[gateway]") {
   CHECK(root(nginx_fastcgi("/index.php", "/index.php")) == Strings{"", "/index.php"});
   CHECK(root(nginx_fastcgi("/a", "/a/index.php")) == Strings{"", "/a/index.php"});
   CHECK(root(nginx_fastcgi("/", "/a/index.php")) == Strings{"", "/a/index.php"});
+}
+
+TEST_CASE("3.9: what nginx has rewritten stays, also where it looks like an index", "[gateway]") {
+  CHECK(root(nginx_fastcgi("/", "/env")) == Strings{"", "/env"});
+  CHECK(root(nginx_fastcgi("/?x", "/index.html")) == Strings{"", "/index.html"});
+  CHECK(app(nginx_fastcgi("/app/", "/app/start")) == Strings{"/app", "/start"});
+  CHECK(root(nginx_scgi("/", "/env")) == Strings{"", "/env"});
+}
+
+TEST_CASE("3.9: a path beside the mount is no stripped one", "[gateway]") {
+  CHECK(app(nginx_fastcgi("/appendix", "/appendix")) == Strings{"", "/appendix"});
+  CHECK(app(nginx_fastcgi("/%61ppendix/x", "/appendix/x")) == Strings{"", "/appendix/x"});
+  CHECK(app(nginx_fastcgi("/other", "/other")) == Strings{"", "/other"});
+  CHECK(app({{"PATH_INFO", "endix"}, {"REQUEST_URI", "/appendix"}}) == Strings{"", "/appendix"});
+  CHECK(app({{"PATH_INFO", "/other"}, {"REQUEST_URI", "/o"}}) == Strings{"", "/other"});
+}
+
+TEST_CASE("3.9: a stripped mount is seen however the URI writes it", "[gateway]") {
+  for (const char* uri :
+       {"/app/x", "/%61pp/x?y", "//app//x", "/./app/x", "/z/../app/x", "http://host/app/x", ""}) {
+    CHECK(app({{"PATH_INFO", "/x"}, {"REQUEST_URI", uri}}) == Strings{"/app", "/x"});
+  }
+  CHECK(app({{"PATH_INFO", "/"}, {"REQUEST_URI", "/app"}}) == Strings{"/app", "/"});
 }
 
 TEST_CASE("3.9: nginx scgi", "[gateway]") {

@@ -211,6 +211,13 @@ TEST_CASE("W2: SERVER_PROTOCOL and QUERY_STRING are there", "[gateway]") {
   CHECK(has(written(request), "QUERY_STRING"));
 }
 
+TEST_CASE("request: SERVER_SOFTWARE and GATEWAY_INTERFACE are there, by SCGI too", "[gateway]") {
+  CHECK(seen("SERVER_SOFTWARE", {{"SERVER_SOFTWARE", "nginx/1.22.1"}}) == "nginx/1.22.1");
+  CHECK(seen("SERVER_SOFTWARE", {}).starts_with("pycgid/"));
+  CHECK(seen("GATEWAY_INTERFACE", {}) == "CGI/1.1");
+  CHECK(seen("GATEWAY_INTERFACE", {{"GATEWAY_INTERFACE", "CGI/1.2"}}) == "CGI/1.2");
+}
+
 TEST_CASE("request: wsgi.url_scheme from HTTPS, else REQUEST_SCHEME, else http", "[gateway]") {
   CHECK(seen("wsgi.url_scheme", {{"HTTPS", "on"}}) == "https");
   CHECK(seen("wsgi.url_scheme", {{"HTTPS", "1"}, {"REQUEST_SCHEME", "http"}}) == "https");
