@@ -71,3 +71,10 @@ target_sources(daemon_core PRIVATE
   tls/tls_pem.cpp)
 # Where pyhost is, seen from the prefix: an installation may be moved as a whole.
 target_compile_definitions(daemon_core PRIVATE PYCGID_LIBEXEC_SUBDIR="${PYCGID_LIBEXEC_DIR}")
+# glibc has it from 2.32 on, musl not.
+include(CheckCXXSymbolExists)
+check_cxx_symbol_exists(strerrordesc_np cstring PYCGID_HAS_STRERRORDESC_NP)
+if(PYCGID_HAS_STRERRORDESC_NP)
+  set_property(SOURCE master/worker_spawn.cpp APPEND PROPERTY
+    COMPILE_DEFINITIONS PYCGID_HAS_STRERRORDESC_NP)
+endif()

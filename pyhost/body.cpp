@@ -4,9 +4,13 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 namespace pyhost {
+
+static_assert(sizeof(off_t) == 8, "bodies over 2 GiB: compile with _FILE_OFFSET_BITS=64");
+
 namespace {
 
 constexpr std::size_t kReadAhead = 32 * 1024;

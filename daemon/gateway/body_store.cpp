@@ -7,9 +7,12 @@
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 namespace pycgid {
+
+static_assert(sizeof(off_t) == 8, "bodies over 2 GiB: compile with _FILE_OFFSET_BITS=64");
 
 namespace {
 

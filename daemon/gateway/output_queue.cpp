@@ -4,9 +4,13 @@
 #include <cerrno>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <utility>
 
 namespace pycgid {
+
+static_assert(sizeof(off_t) == 8, "bodies over 2 GiB: compile with _FILE_OFFSET_BITS=64");
+
 namespace {
 
 constexpr std::size_t kCompactAt = 256 * 1024;

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace pycgid {
@@ -18,9 +19,18 @@ void close_one_by_one(unsigned first, unsigned last) {
   for (unsigned fd = first; fd <= std::min(last, most); ++fd) ::close(static_cast<int>(fd));
 }
 
+// By its number: not every C library has close_range(3).
+bool close_at_once(unsigned first, unsigned last) {
+#ifdef SYS_close_range
+  return ::syscall(SYS_close_range, first, last, 0U) == 0 || errno != ENOSYS;
+#else
+  return false;
+#endif
+}
+
 void close_between(unsigned first, unsigned last) {
   if (first > last) return;
-  if (::close_range(first, last, 0) != 0 && errno == ENOSYS) close_one_by_one(first, last);
+  if (!close_at_once(first, last)) close_one_by_one(first, last);
 }
 
 }  // namespace

@@ -34,6 +34,15 @@ struct Launch {
   std::vector<std::string> arguments;  // what tells it of them
 };
 
+// strerror() may allocate where glibc's translations are; musl's, a table, doesn't.
+const char* reason_of(int error) {
+#ifdef PYCGID_HAS_STRERRORDESC_NP
+  return strerrordesc_np(error);
+#else
+  return std::strerror(error);
+#endif
+}
+
 std::error_code open_null(Launch& launch) {
   launch.null.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   return launch.null ? std::error_code() : std::error_code(errno, std::generic_category());
@@ -142,7 +151,7 @@ class Child {
 
   // The worker's one line on the status pipe.
   [[noreturn]] void fail(std::string_view option) const {
-    const std::string_view why = strerrordesc_np(errno);
+    const std::string_view why = reason_of(errno);
     for (const Complaint& complaint : complaints_) {
       if (complaint.option != option) continue;
       for (std::string_view part :

@@ -9,6 +9,7 @@ pycgid_unit_test(daemon_unit
     config_line_test.cpp
     control_server_test.cpp
     cpu_count_test.cpp
+    descriptors_test.cpp
     handover_test.cpp
     link_test.cpp
     log_test.cpp
