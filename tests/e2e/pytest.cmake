@@ -25,6 +25,6 @@ function(pycgid_pytest label file)
            WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
   set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT ${pytest_timeout})
   set_property(TEST ${name} PROPERTY ENVIRONMENT
-    "PYCGID=$<TARGET_FILE:pycgid>" "PYCGIDCTL=$<TARGET_FILE:pycgidctl>" "PYCGID_WORKER_ENV=${pytest_worker_env}"
+    "PYCGID=$<TARGET_FILE:pycgid>" "PYCGID_WORKER_ENV=${pytest_worker_env}"
     "PYCGID_SLOWNESS=${pytest_slowness}" "PYTHONDONTWRITEBYTECODE=1")
 endfunction()

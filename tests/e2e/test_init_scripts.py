@@ -268,13 +268,33 @@ def units(tmp_path):
     return tmp_path
 
 
-def verify(units):
+OURS = r"pycgid\.(service|socket)"
+
+
+def verify(units, **environment):
+    """What is said of our units; those of other packages, which ours name, may have their faults."""
     names = [str(units / name) for name in ("pycgid.service", "pycgid.socket")]
-    return run("systemd-analyze", "verify", "--man=no", "--generators=no", *names)
+    words = ("verify", "--man=no", "--generators=no", *names)
+    status, output = run("systemd-analyze", *words, env=environment)
+    return status, "".join(line for line in output.splitlines(True) if re.search(OURS, line))
 
 
 def test_systemd_units_are_sound(units):
     assert verify(units) == (0, "")
+
+
+def test_systemd_units_of_others_are_not_judged(units, tmp_path_factory):
+    drop_in = tmp_path_factory.mktemp("others") / "network.target.d"
+    drop_in.mkdir()
+    (drop_in / "faulty.conf").write_text("[Unit]\nNonsense=1\n")
+    assert verify(units, SYSTEMD_UNIT_PATH=f"{drop_in.parent}:") == (0, "")
+
+
+def test_systemd_faults_of_ours_are_seen(units):
+    with open(units / "pycgid.service", "a", encoding="utf-8") as file:
+        file.write("[Service]\nNonsense=1\nExecStartPre=/no/such/program\n")
+    status, output = verify(units)
+    assert status != 0 and "Nonsense" in output and "/no/such/program" in output
 
 
 def test_systemd_notify_reload(units):

@@ -7,10 +7,11 @@ import pytest
 from harness import cgi, fastcgi
 from harness.daemon import APPS
 from harness.memory import private_kib
+from harness.place import SOURCE
 
 WORKERS = 2
 REQUESTS = 200
-DJANGO = os.path.normpath(os.path.join(APPS, "../bench/apps"))
+DJANGO = os.path.join(SOURCE, "tests/bench/apps")
 MEASURED = """
 import gc
 from django_app import application as django

@@ -134,7 +134,7 @@ def test_systemds_own_tool(start, place):
     options = ("--fastcgi", "systemd:web")
     running = daemon.Daemon("mirror", *options, command=(*tool, "-E", "PATH"))
     try:
-        running.expect("^Listening on|^Communication attempt|^Execing ")
+        running.expect("^Listening on|^Communication attempt|^Exec(ut)?ing ")
         running.wait_line("Listening on")
         with sockets.connect(str(place / "a"), 20) as connection:
             connection.sendall(fastcgi.request(cgi.variables("/a")))

@@ -4,6 +4,7 @@ import os
 
 import pytest
 from harness import cgi, daemon, fastcgi, processes
+from harness.place import copy_to
 from harness.systemd import UNITS, Systemd
 
 CONTRIB = os.path.normpath(os.path.join(os.path.dirname(__file__), "../../contrib"))
@@ -22,10 +23,13 @@ class Site:
     def __init__(self, systemd):
         self.systemd = systemd
         pool = ["user = www-data", "[blog]", "app = site_app", "chdir = /srv", "processes = 1"]
-        pool += ["fastcgi = systemd", "fastcgi = unix:/run/user/pycgid/blog.sock"]
+        pool += ["fastcgi = systemd", "fastcgi = unix:/run/pycgid/blog.sock"]
         pool += ["env = PYTHONDONTWRITEBYTECODE=1"]
         pool += [f"env = {setting}" for setting in daemon.worker_env()]
         systemd.write("/srv/pycgid.conf", "\n".join(pool) + "\n")
+        # In a place that PrivateTmp= and closed folders don't hide, wherever the build is.
+        os.mkdir(systemd.path("/srv/bin"))
+        copy_to(systemd.path("/srv/bin"), daemon.BUILD, *daemon.PARTS)
         self.install(SERVICE)
         self.install("pycgid.socket")
         # Leaks cannot be looked for without ptrace(2).
@@ -33,7 +37,7 @@ class Site:
 
     def install(self, name):
         with open(f"{CONTRIB}/systemd/{name}", encoding="utf-8") as file:
-            text = file.read().replace("/usr/sbin/pycgid", os.path.abspath(daemon.PROGRAM))
+            text = file.read().replace("/usr/sbin/pycgid", "/srv/bin/pycgid")
         self.systemd.write(f"{UNITS}/{name}", text.replace("/etc/pycgid/", "/srv/"))
 
     def drop_in(self, name, *lines):
@@ -79,7 +83,7 @@ def test_a_connection_starts_it(site):
     assert site.get() == "one"
     site.wait_show("ActiveState", "active")
     assert site.status() == "1 pool, 1 worker, serving"
-    assert site.get("/run/user/pycgid/blog.sock") == "one", "its own socket serves, too"
+    assert site.get("/run/pycgid/blog.sock") == "one", "its own socket serves, too"
     status = site.systemd.run("cat", f"/proc/{site.systemd.show(SERVICE, 'MainPID')}/status")[1]
     assert "Seccomp:\t2" in status and "NoNewPrivs:\t1" in status
     # Nobody notices a restart, as the socket stays.

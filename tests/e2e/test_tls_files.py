@@ -99,7 +99,7 @@ def test_a_certificate_of_another_authority_is_refused(strict, authority, strang
 def test_an_expired_client_certificate_is_refused(strict, authority):
     mark = strict.mark()
     with pytest.raises(tls.CUT):
-        strict.site.fetch(tls.context(authority, authority.issue("late", days=-1)))
+        strict.site.fetch(tls.context(authority, authority.issue("late", days=0)))
     strict.wait_line(r"its certificate is refused: certificate has expired", since=mark)
 
 
@@ -186,7 +186,7 @@ def test_an_encrypted_key_asks_nobody(tmp_path, identity):
 
 
 def test_an_expired_certificate_is_only_warned_of(tmp_path, authority):
-    site = Site(tmp_path, authority.issue("old", days=-1))
+    site = Site(tmp_path, authority.issue("old", days=0))
     with Daemon(None, config=site.file) as running:
         running.wait_line(
             rf'warning master.*certificate "{site.certificate}": it expired on .* GMT \(option '

@@ -5,7 +5,7 @@ import subprocess
 
 from . import daemon
 
-PROGRAM = os.environ.get("PYCGIDCTL", os.path.join(os.path.dirname(daemon.PROGRAM), "pycgidctl"))
+PROGRAM = os.path.join(os.path.dirname(daemon.PROGRAM), "pycgidctl")
 
 
 def command(*arguments, control=None):

@@ -11,9 +11,13 @@ import time
 
 from . import cgi, fastcgi, processes, scgi
 from .gate import Gate
+from .place import SOURCE, reachable
 
-PROGRAM = os.environ.get("PYCGID", "build/dev/pycgid")
-APPS = os.path.normpath(os.path.join(os.path.dirname(__file__), "../../apps"))
+# What is built, and what an installation puts beside it.
+PARTS = ("pycgid", "pycgidctl", "pyhost")
+BUILD = os.path.dirname(os.path.abspath(os.environ.get("PYCGID", "build/dev/pycgid")))
+PROGRAM = os.path.join(reachable(BUILD, *PARTS), "pycgid")
+APPS = reachable(os.path.join(SOURCE, "tests/apps"))
 SLOWNESS = float(os.environ.get("PYCGID_SLOWNESS", "1"))
 LINE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (?P<level>error|warning|notice|info|debug) "

@@ -3,9 +3,9 @@
 import importlib.util
 import os
 
-from . import daemon
+from .place import SOURCE
 
-DIRECTORY = os.path.normpath(os.path.join(daemon.APPS, "../../pyhost"))
+DIRECTORY = os.path.join(SOURCE, "pyhost")
 
 
 def load(name):

@@ -8,19 +8,19 @@ import pytest
 
 from . import processes, with_systemd
 
-ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "XDG_RUNTIME_DIR": "/run/user"}
-UNITS = "/run/user/systemd/user"
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+UNITS = with_systemd.UNITS
 
 
 class Systemd:
-    """Used as a context manager. Has a /run and a /srv of its own."""
+    """Used as a context manager. Has a /run, a /srv, a /tmp and a /var/log of its own."""
 
     def __init__(self):
         self._cgroup = f"pycgid-test-{os.getpid()}"
         self._groups = [os.path.join(each, self._cgroup) for each in with_systemd.hierarchies()]
         if os.geteuid() != 0 or not all(map(may_make, self._groups)):
             pytest.skip("systemd cannot be run without rights to make control groups")
-        isolate = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        isolate = ["unshare", "--mount", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc"]
         self._process = subprocess.Popen(
             [*isolate, sys.executable, with_systemd.__file__, self._cgroup],
             env=ENVIRONMENT,
@@ -40,7 +40,11 @@ class Systemd:
 
     def __exit__(self, *_):
         self._process.stdin.close()
-        self._process.wait()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         self._process.stdout.close()
         for group in self._groups:
             for directory, _, _ in os.walk(group, topdown=False):
@@ -71,7 +75,7 @@ class Systemd:
         return done.returncode, done.stdout
 
     def control(self, *words):
-        return self.run("systemctl", "--user", *words)
+        return self.run("systemctl", *words)
 
     def show(self, unit, name):
         """A property of a unit."""

@@ -9,6 +9,8 @@ from .daemon import Daemon
 
 # What reading raises at an end without close_notify.
 CUT = (ssl.SSLError, ConnectionResetError)
+# What strict verification, Python's default from 3.13 on, asks of one that signs.
+SIGNS = ("basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign")
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
@@ -34,18 +36,20 @@ class Authority:
         openssl(
             *("req", "-x509", *KEY, "-keyout", self._own.key, "-out", self.path),
             *("-subj", f"/CN={name}", "-days", "30"),
-            *("-addext", "basicConstraints=critical,CA:TRUE"),
+            *(word for extension in SIGNS for word in ("-addext", extension)),
         )
 
     def issue(self, name, days=30, can_sign=False):
-        """A certificate for host localhost, for servers and clients alike."""
+        """A certificate for host localhost, for servers and clients alike; one of 0 days expires
+        as it is made (OpenSSL takes no negative number since 3.5)."""
         made = Identity(self._directory, name)
         request = os.path.join(self._directory, f"{name}.csr")
         extensions = os.path.join(self._directory, f"{name}.ext")
         with open(extensions, "w", encoding="ascii") as file:
             file.write("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+            file.write("subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
             if can_sign:
-                file.write("basicConstraints=critical,CA:TRUE\n")
+                file.write("\n".join(SIGNS) + "\n")
         openssl("req", "-new", *KEY, "-keyout", made.key, "-out", request, "-subj", f"/CN={name}")
         openssl(
             *("x509", "-req", "-in", request, "-CA", self.path, "-CAkey", self._own.key),

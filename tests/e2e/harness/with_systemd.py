@@ -1,14 +1,19 @@
-"""Runs a systemd of the test's own, as a user's manager, where nobody else sees it. To be process 1
-of a pid namespace with a mount namespace: nothing survives it. Says "running" on standard output.
+"""Runs a systemd of the test's own, the system's manager of nothing but the test's units, where
+nobody else sees it (a user's manager would put each hardened unit into a namespace with one user).
+To be process 1 of namespaces of processes, mounts and names: nothing survives it. Says "running" on
+standard output.
 
 usage: with_systemd.py CGROUP
 CGROUP is the name of a control group that the caller removes.
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+
+UNITS = "/run/systemd/system"
 
 
 def hierarchies():
@@ -33,23 +38,36 @@ def main():
         os.mkdir(path)
         with open(os.path.join(path, "cgroup.procs"), "w", encoding="ascii") as file:
             file.write("0")
-    for directory in ("/run", "/srv"):
-        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", directory], check=True)
-    for directory in ("/run/systemd/system", "/run/user/systemd/user", "/run/home"):
-        os.makedirs(directory)
-    os.chmod("/run/user", 0o700)
+    # Whatever a unit makes is made in places of the test's own.
+    for directory in ("/run", "/srv", "/tmp", "/var/tmp", "/var/log"):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", directory], check=True)
+    os.makedirs(UNITS)
+    for target in ("basic", "network", "nss-user-lookup", "shutdown", "sockets", "sysinit"):
+        with open(f"{UNITS}/{target}.target", "w", encoding="ascii") as file:
+            file.write("[Unit]\nDefaultDependencies=no\n")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as news:
         news.bind("/run/news")
-        news.settimeout(30)
-        own = {"XDG_RUNTIME_DIR": "/run/user", "HOME": "/run/home", "NOTIFY_SOCKET": "/run/news"}
-        words = ["/lib/systemd/systemd", "--user", "--unit=basic.target"]
-        subprocess.Popen(words, env={**os.environ, **own}, stdout=sys.stderr)
-        while b"READY=1" not in news.recv(4096).split(b"\n"):
-            pass
-    # What the system's own manager would have made, for units that hide files.
-    os.symlink("/run/user/systemd/inaccessible", "/run/systemd/inaccessible")
+        if os.fork():
+            run_systemd()
+        wait_until_over(news)
+
+
+def run_systemd():
+    """None of the machine's own units is started, so that nothing is done to the machine."""
+    own = {"container": "test", "NOTIFY_SOCKET": "/run/news", "SYSTEMD_UNIT_PATH": UNITS}
+    own["SYSTEMD_GENERATOR_PATH"] = own["SYSTEMD_ENVIRONMENT_GENERATOR_PATH"] = "/run/none"
+    os.dup2(2, 1)
+    words = ["systemd", "--system", "--unit=basic.target", "--log-target=null"]
+    os.execve("/lib/systemd/systemd", [*words, "--show-status=no"], {**os.environ, **own})
+
+
+def wait_until_over(news):
+    news.settimeout(30)
+    while b"READY=1" not in news.recv(4096).split(b"\n"):
+        pass
     print("running", flush=True)
     sys.stdin.read()  # until the test is over
+    os.kill(1, signal.SIGRTMIN + 14)  # Process 1 ends at once, and everybody with it.
 
 
 if __name__ == "__main__":
