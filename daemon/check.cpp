@@ -134,8 +134,7 @@ std::optional<StartupError> fault_of(const Settings& settings, const PoolSetting
 }  // namespace
 
 void check_settings(const Settings& settings, std::string_view mark) {
-  check_temp_dir(settings);
-  gateway_credentials(settings);
+  check_daemon(settings);
   check_control_path(settings);
   std::optional<StartupError> wrong;
   for (const PoolSettings& pool : settings.pools) {
@@ -149,6 +148,9 @@ void check_settings(const Settings& settings, std::string_view mark) {
     wrong = std::move(fault);
   }
   if (wrong) throw *wrong;
+  if (settings.pools.empty()) {
+    std::cout << mark << "configuration is fine: no pool is described yet\n";
+  }
 }
 
 }  // namespace pycgid

@@ -190,11 +190,6 @@ Configuration load_configuration(const ConfigSource& source) {
   if (!source.file.empty()) {
     configuration = read_config_file(source.file);
     override_global(configuration, source.given.global);
-    if (configuration.pools.empty()) {
-      fail_start(ExitStatus::configuration,
-                 concat("no pool is described in ", in_quotes(source.file),
-                        "; begin one with a line [NAME]"));
-    }
   }
   complete(configuration);
   return configuration;

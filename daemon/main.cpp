@@ -37,6 +37,7 @@ void run_master(const ConfigSource& source, LoadedConfiguration& configuration,
 
 void serve(const ConfigSource& source, const ProcessTitle& title) {
   LoadedConfiguration configuration = load(source);
+  check_daemon(configuration.settings);
   PidFile pid_file(configuration.settings.pidfile);
   Background background;
   if (configuration.settings.daemonize) background.enter();

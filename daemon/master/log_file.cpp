@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
 
 namespace pycgid {
@@ -49,9 +50,24 @@ pyhost::UniqueFd LogFile::open_path() const {
 
 void LogFile::open() {
   fd_ = open_path();
-  if (fd_) return;
-  fail_start(ExitStatus::system, concat("cannot open log ", in_quotes(path_), ": ", why(errno),
+  if (!fd_) cannot_open(errno);
+}
+
+void LogFile::cannot_open(int error) const {
+  fail_start(ExitStatus::system, concat("cannot open log ", in_quotes(path_), ": ", why(error),
                                         " (option ", in_quotes(option_), ")"));
+}
+
+void LogFile::check() const {
+  constexpr int kFlags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+  const FilePlace place = find_place(path_);
+  if (!place.directory) cannot_open(errno);
+  const int directory = place.directory.get();
+  const pyhost::UniqueFd fd(::openat(directory, place.name.c_str(), kFlags | place.no_follow));
+  if (fd) return;
+  if (errno != ENOENT) cannot_open(errno);
+  // It would be made.
+  if (::faccessat(directory, ".", W_OK | X_OK, AT_EACCESS) != 0) cannot_open(errno);
 }
 
 void LogFile::reopen() {

@@ -21,6 +21,8 @@ class LogFile {
 
   // Throws StartupError.
   void open();
+  // Throws the same StartupError when open() would, and makes no file.
+  void check() const;
 
   // Opens the path anew, as log rotation asks; keeps the old file, and says so, when that fails.
   void reopen();
@@ -30,6 +32,7 @@ class LogFile {
   bool tend(std::uint64_t rotate_size);
 
  private:
+  [[noreturn]] void cannot_open(int error) const;
   pyhost::UniqueFd open_path() const;
   bool replace_moved();
   bool rotate();

@@ -43,6 +43,10 @@ void LogFiles::open() {
   direct_error_log();
 }
 
+void LogFiles::check() const {
+  for (const LogFile& file : files_) file.check();
+}
+
 void LogFiles::add_opened(const std::string& where, std::string_view option) {
   const std::size_t before = files_.size();
   add(where, option);

@@ -21,6 +21,8 @@ class LogFiles {
 
   // Opens them and directs the error log where it belongs. Throws StartupError.
   void open();
+  // Throws the same StartupError when open() would, and changes nothing.
+  void check() const;
 
   // Other settings are about to come into force: opens the logs that they name and that are not
   // open yet. Throws StartupError.

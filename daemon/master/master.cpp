@@ -42,7 +42,6 @@ Master::Master(const ConfigSource& source, LoadedConfiguration& configuration, L
       pools_({configuration.settings, logs, *this}),
       reconfiguration_(source, configuration, {configuration.settings, logs, *this}, pools_),
       control_(configuration.settings, *this) {
-  check_temp_dir(configuration.settings);
   note_usable_backlog(configuration.settings.backlog);
   note_file_limit(configuration.settings);
   for (PoolConfig& config : pool_configs(configuration)) pools_.add(std::move(config)).prepare();
@@ -215,6 +214,10 @@ void Master::hear_news() {
         on_start_failure(*pool, current_time());
     }
     if (phase_ > Phase::serving) return;
+  }
+  if (phase_ == Phase::booting && pools_.is_empty()) {
+    announce_none();
+    phase_ = Phase::serving;
   }
   if (phase_ == Phase::serving && pools_.are_all_decided()) started_up_ = true;
   if (std::exchange(reload_wanted_, false)) reload();

@@ -81,6 +81,7 @@ class Master : private PoolHost, private ControlHost {
   void tell_service();
   void on_start_failure(ManagedPool& pool, TimePoint now);
   static void tell_start();
+  static void announce_none();
   void announce(const ManagedPool& pool) const;
   void reload();
   void tell_gateway_all();

@@ -30,6 +30,10 @@ void Master::tell_start() {
                     cpus.why.empty() ? "" : concat(" (", cpus.why, ")")));
 }
 
+void Master::announce_none() {
+  log_notice("ready: no pool is described yet; add one to the configuration and reload (HUP)");
+}
+
 void Master::announce(const ManagedPool& pool) const {
   const PoolSettings& settings = pool.settings();
   log_notice(concat("ready: pool ", in_quotes(settings.name), ", ", staff_text(settings), " x ",

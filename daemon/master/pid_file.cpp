@@ -86,6 +86,16 @@ PidFile::PidFile(const std::string& path) {
   }
 }
 
+void PidFile::check(const std::string& path) {
+  if (path.empty()) return;
+  std::error_code error;
+  const std::filesystem::path file = std::filesystem::absolute(path, error);
+  static_cast<void>(read_pid(file.string()));
+  const std::string directory = file.parent_path().string();
+  if (::faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return;
+  refuse(path, reason(errno));
+}
+
 PidFile::~PidFile() {
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
   if (published_ && content_of(path_) == std::to_string(::getpid())) ::unlink(path_.c_str());

@@ -10,6 +10,9 @@ class PidFile {
   // `path` as in option "pidfile"; empty: there is none. Throws StartupError when the file names a
   // pycgid that runs, or is not a pid file at all.
   explicit PidFile(const std::string& path);
+  // Throws StartupError when it cannot be written there, and changes nothing; a running daemon's is
+  // no fault.
+  static void check(const std::string& path);
   // Removes the file if it is ours.
   ~PidFile();
   PidFile(const PidFile&) = delete;

@@ -8,6 +8,48 @@
 #include <utility>
 
 namespace pycgid {
+namespace {
+
+bool is_about_workers(MessageType type) {
+  switch (type) {
+    case MessageType::worker_violated:
+    case MessageType::worker_warm:
+    case MessageType::warmup_failed:
+    case MessageType::worker_worn:
+    case MessageType::requests_wait:
+    case MessageType::load_report:
+    case MessageType::worker_released:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void tell_pool(ManagedPool& pool, const Message& message, TimePoint now) {
+  PoolSupervisor& workers = pool.workers();
+  switch (message.type) {
+    case MessageType::worker_violated:
+      return workers.on_violation(message.worker, message.text);
+    case MessageType::worker_warm:
+      return workers.on_warm(message.worker, now);
+    case MessageType::warmup_failed:
+      return workers.on_warmup_failed(message.worker, message.text);
+    case MessageType::worker_worn:
+      return workers.on_worn(message.worker, message.text, now);
+    case MessageType::requests_wait:
+      if (pool.id() == message.pool) workers.on_requests_wait(message.count, now);
+      return;
+    case MessageType::load_report:
+      if (pool.id() == message.pool) workers.on_load_report(message.count, now);
+      return;
+    case MessageType::worker_released:
+      return workers.on_released(message.worker, now);
+    default:
+      return;
+  }
+}
+
+}  // namespace
 
 ManagedPool& PoolSet::add(PoolConfig config) {
   return *pools_.emplace_back(
@@ -27,8 +69,9 @@ ManagedPool* PoolSet::find(std::string_view name) const {
 }
 
 bool PoolSet::have_all_failed() const {
-  return std::ranges::all_of(
-      pools_, [](const auto& pool) { return pool->is_removed() || pool->failure().has_value(); });
+  const auto counts = [](const auto& pool) { return !pool->is_removed(); };
+  const auto hopes = [&](const auto& pool) { return counts(pool) && !pool->failure(); };
+  return std::ranges::any_of(pools_, counts) && std::ranges::none_of(pools_, hopes);
 }
 
 StartupError PoolSet::failure() const {
@@ -37,15 +80,19 @@ StartupError PoolSet::failure() const {
     return failure.status != ExitStatus::configuration && failure.status != ExitStatus::usage;
   };
   for (const auto& pool : pools_) {
-    if (!pool->failure()) continue;
+    if (pool->is_removed() || !pool->failure()) continue;
     if (chosen == nullptr || (may_pass(*pool->failure()) && !may_pass(*chosen->failure()))) {
       chosen = pool.get();
     }
   }
   for (const auto& pool : pools_) {
-    if (pool.get() != chosen && pool->failure()) pool->tell_failure("");
+    if (pool.get() != chosen && !pool->is_removed() && pool->failure()) pool->tell_failure("");
   }
   return *chosen->failure();
+}
+
+bool PoolSet::is_empty() const {
+  return std::ranges::all_of(pools_, [](const auto& pool) { return pool->is_removed(); });
 }
 
 bool PoolSet::are_all_decided() const {
@@ -88,34 +135,8 @@ void PoolSet::on_status_readable(int fd, TimePoint now) {
 }
 
 bool PoolSet::on_message(const Message& message, TimePoint now) {
-  for (const auto& pool : pools_) {
-    PoolSupervisor& workers = pool->workers();
-    switch (message.type) {
-      case MessageType::worker_violated:
-        workers.on_violation(message.worker, message.text);
-        break;
-      case MessageType::worker_warm:
-        workers.on_warm(message.worker, now);
-        break;
-      case MessageType::warmup_failed:
-        workers.on_warmup_failed(message.worker, message.text);
-        break;
-      case MessageType::worker_worn:
-        workers.on_worn(message.worker, message.text, now);
-        break;
-      case MessageType::requests_wait:
-        if (pool->id() == message.pool) workers.on_requests_wait(message.count, now);
-        break;
-      case MessageType::load_report:
-        if (pool->id() == message.pool) workers.on_load_report(message.count, now);
-        break;
-      case MessageType::worker_released:
-        workers.on_released(message.worker, now);
-        break;
-      default:
-        return false;
-    }
-  }
+  if (!is_about_workers(message.type)) return false;
+  for (const auto& pool : pools_) tell_pool(*pool, message, now);
   return true;
 }
 

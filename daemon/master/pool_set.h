@@ -33,8 +33,10 @@ class PoolSet {
   auto begin() const { return pools_.begin(); }
   auto end() const { return pools_.end(); }
 
-  // Some pool serves or may still come to serve.
+  // There are pools, and none of them serves or may still come to serve.
   bool have_all_failed() const;
+  // None is described; those that were removed may still be ending.
+  bool is_empty() const;
   // What the daemon ends with when they have: one that may pass, if there is any, so that a service
   // manager starts it again. The others are logged.
   StartupError failure() const;

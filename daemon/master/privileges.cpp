@@ -114,7 +114,9 @@ Credentials worker_credentials(const PoolSettings& pool) {
 
 Credentials gateway_credentials(const Settings& settings) {
   Credentials credentials = resolve_credentials(settings.user, settings.group, settings.places);
-  if (credentials.user == 0 && !std::ranges::all_of(settings.pools, &PoolSettings::allow_root)) {
+  const bool allowed =
+      !settings.pools.empty() && std::ranges::all_of(settings.pools, &PoolSettings::allow_root);
+  if (credentials.user == 0 && !allowed) {
     fail_start(ExitStatus::configuration,
                "the gateway would run as root; name another user before the first pool (option "
                "\"user\"), or allow it in every pool (option \"allow-root\")");

@@ -5,6 +5,10 @@
 #include "daemon/libexec.h"
 #include "daemon/log.h"
 #include "daemon/master/activation.h"
+#include "daemon/master/path_problem.h"
+#include "daemon/master/pid_file.h"
+#include "daemon/master/privileges.h"
+#include "daemon/master/worker_place.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 
@@ -16,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 
 namespace pycgid {
@@ -52,11 +57,30 @@ std::vector<PoolConfig> pool_configs(const LoadedConfiguration& configuration) {
 }
 
 void check_temp_dir(const Settings& settings) {
+  const auto refuse = [&](std::string_view why) {
+    fail_start(ExitStatus::configuration,
+               concat("cannot use directory ", in_quotes(settings.temp_dir), ": ", why, " ",
+                      settings.places.text("temp-dir")));
+  };
   std::error_code error;
-  if (std::filesystem::is_directory(settings.temp_dir, error)) return;
-  fail_start(ExitStatus::configuration,
-             concat("cannot use directory ", in_quotes(settings.temp_dir), ": ",
-                    error ? error.message() : reason(ENOTDIR), " (option \"temp-dir\")"));
+  if (!std::filesystem::is_directory(settings.temp_dir, error)) {
+    refuse(error ? error.message() : reason(ENOTDIR));
+  }
+  // Uploads that do not fit into memory are the gateway's to write.
+  PoolSettings gateway;
+  gateway.user = settings.user;
+  gateway.places = settings.places;
+  look_as_worker(gateway, gateway_credentials(settings), [&] {
+    const auto path = std::filesystem::absolute(settings.temp_dir, error).string();
+    if (const auto problem = problem_with(path, W_OK | X_OK)) refuse(problem->text);
+    return std::string();
+  });
+}
+
+void check_daemon(const Settings& settings) {
+  check_temp_dir(settings);
+  LogFiles(settings).check();
+  PidFile::check(settings.pidfile);
 }
 
 std::string Reconfiguration::run(TimePoint now) {

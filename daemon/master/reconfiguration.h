@@ -27,8 +27,12 @@ LoadedConfiguration load(const ConfigSource& source);
 // Of the pools in a configuration.
 std::vector<PoolConfig> pool_configs(const LoadedConfiguration& configuration);
 
-// Throws StartupError unless option "temp-dir" names a directory.
+// Throws StartupError unless option "temp-dir" names a directory that the gateway can write to.
 void check_temp_dir(const Settings& settings);
+
+// What a start and -t look at before anything else, and change nothing by: the directory of
+// temporary files, logs and pid file. Throws StartupError.
+void check_daemon(const Settings& settings);
 
 class Reconfiguration {
  public:

@@ -85,7 +85,6 @@ def test_when_no_pool_starts_the_daemon_ends(site):
         ("[blog]\nap = x\n", [":2)", '"app"']),
         ("threads = 4\n", [":1)", "pool"]),
         ("[blog]\napp = mirror\n", [":1)", '"fastcgi"']),
-        ("", ["no pool"]),
     ],
 )
 def test_a_wrong_file_is_78_and_names_the_line(site, text, named):

@@ -58,6 +58,7 @@ class Daemon:
         os.chmod(self.directory, 0o755)
         self.temp_dir = self.path("tmp")
         os.mkdir(self.temp_dir)
+        os.chmod(self.temp_dir, 0o1777)  # whoever the gateway runs as
         self.gate = Gate(self.directory)
         self.fastcgi = self.path("fastcgi")
         self.scgi = self.path("scgi")
