@@ -102,6 +102,9 @@ void Connection::flush() {
   if (result == OutputQueue::Flushed::short_file) {
     return fail("a file became shorter while it was sent");
   }
+  if (result == OutputQueue::Flushed::unreadable_file) {
+    return fail("a file of an answer cannot be read: Input/output error");
+  }
   blocked_ = result == OutputQueue::Flushed::blocked;
   if (!blocked_) return on_sent_all();
   watch();

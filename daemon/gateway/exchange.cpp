@@ -9,14 +9,18 @@
 
 #include <algorithm>
 #include <array>
-#include <unistd.h>
+#include <cerrno>
+#include <iterator>
 
 namespace pycgid {
 namespace {
 
 constexpr unsigned kRetryAfterSeconds = 5;
-// Fits into every request area, beside the largest params (worker_spawn.cpp).
-constexpr std::uint64_t kInlinedFilterBody = 64 * 1024;
+
+bool is_shortage(std::error_code error) {
+  constexpr int kShortages[] = {ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM};
+  return std::ranges::find(kShortages, error.value()) != std::end(kShortages);
+}
 
 std::string quoted_uri(const CgiRequest& request) {
   std::string text(request.method());
@@ -133,17 +137,14 @@ void Exchange::body(std::string_view bytes) {
 
 void Exchange::store_body(std::string_view bytes) {
   const auto error = body_.append(bytes, context_.pool.body_buffer, context_.settings.temp_dir);
-  if (error) {
-    return refuse(500, "cannot write a temporary file in \"" + context_.settings.temp_dir +
-                           "\": " + error.message() + " (option \"temp-dir\")");
-  }
+  if (error) return refuse_unstored(error);
   const auto length = request_.content_length();
   if (length && received_ == *length && role_ == Role::responder) body_complete();
 }
 
 void Exchange::body_ended() {
   last_input_ = context_.loop.now();
-  stream_ended_ = true;
+  stream_ended_ = role_ != Role::filter;
   const bool empty = received_ == 0 && request_.content_length().value_or(0) > 0;
   if (empty && role_ == Role::responder && input_ == Input::body) return take_as_withheld();
   body_complete();
@@ -178,40 +179,21 @@ void Exchange::data(std::string_view bytes) {
   if (data_.size() + bytes.size() > context_.pool.max_body) {
     return refuse(413, "its DATA stream is above option \"max-body\"");
   }
-  if (data_.append(bytes, context_.pool.body_buffer, context_.settings.temp_dir)) {
-    refuse(500, "cannot write a temporary file (option \"temp-dir\")");
-  }
+  const auto error = data_.append(bytes, context_.pool.body_buffer, context_.settings.temp_dir);
+  if (error) refuse_unstored(error);
 }
 
 void Exchange::data_ended() {
   last_input_ = context_.loop.now();
+  stream_ended_ = true;
   if (role_ != Role::filter || input_ != Input::body) return;
   input_ = Input::ended;
   const std::string_view declared = request_.get("FCGI_DATA_LENGTH");
   if (!declared.empty() && declared != std::to_string(data_.size())) {
     return refuse(400, "its DATA stream has another length than FCGI_DATA_LENGTH");
   }
-  if (!merge_filter_data()) return refuse(500, "cannot write a temporary file");
+  if (const auto error = merge_filter_data()) return refuse_unstored(error);
   dispatch();
-}
-
-// A Filter's worker finds STDIN and, behind it, DATA in one body, which it reads from both places
-// at once: inlined or a file, never the ring. pycgid.data_at tells where the second begins.
-bool Exchange::merge_filter_data() {
-  data_at_ = body_.size();
-  const bool fits = body_.size() + data_.size() <= kInlinedFilterBody;
-  if (data_.in_memory()) {
-    const std::uint64_t limit = fits ? kInlinedFilterBody : 0;
-    return !body_.append(data_.memory(), limit, context_.settings.temp_dir);
-  }
-  std::array<char, 64 * 1024> chunk;
-  for (off_t at = 0;;) {
-    const ssize_t count = ::pread(data_.file(), chunk.data(), chunk.size(), at);
-    if (count <= 0) return count == 0;
-    at += count;
-    const std::string_view bytes(chunk.data(), static_cast<std::size_t>(count));
-    if (body_.append(bytes, 0, context_.settings.temp_dir)) return false;
-  }
 }
 
 bool Exchange::answer_own_page() {
@@ -229,6 +211,19 @@ void Exchange::refuse(int status, std::string_view why) {
   log_line(level, context_.pool.name,
            describe() + ": answered " + std::to_string(status) + ": " + std::string(why));
   answer_error(status, status == 503 ? kRetryAfterSeconds : 0);
+}
+
+// A disk or a table of descriptors that is full has room again before long: 503. Anything else is a
+// fault: 500.
+void Exchange::refuse_unstored(std::error_code error) {
+  const bool shortage = is_shortage(error);
+  const int status = shortage ? 503 : 500;
+  stats().count(Failure::internal);
+  log_problem("answered " + std::to_string(status) +
+              ": cannot keep its body in a temporary file in "
+              "\"" +
+              context_.settings.temp_dir + "\": " + error.message() + " (option \"temp-dir\")");
+  answer_error(status, shortage ? kRetryAfterSeconds : 0);
 }
 
 void Exchange::answer_error(int status, unsigned retry_after) {

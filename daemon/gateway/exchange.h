@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace pycgid {
 
@@ -84,8 +85,8 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   void room_made();
 
   Input input() const { return input_; }
-  // The front has ended the body's stream; input() may say `ended` before, when CONTENT_LENGTH is
-  // reached.
+  // The front has ended the last stream of the request; input() may say `ended` before, when
+  // CONTENT_LENGTH is reached.
   bool stream_ended() const { return stream_ended_; }
   Clock::time_point last_input() const { return last_input_; }
 
@@ -134,7 +135,9 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   void dispatch();
   void feed_body();
   std::size_t feed_from_store();
-  bool merge_filter_data();
+  void lose_body(std::error_code error);
+  std::error_code merge_filter_data();
+  void refuse_unstored(std::error_code error);
   bool write_params(pyhost::ParamsWriter& params) const;
   bool place_body(pyhost::GatewayEnd& channel, pyhost::RequestHead& head);
   bool answer_own_page();

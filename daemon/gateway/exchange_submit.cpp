@@ -4,10 +4,36 @@
 #include "daemon/gateway/worker.h"
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <unistd.h>
 
 namespace pycgid {
+namespace {
+
+// Fits into every request area, beside the largest params (worker_spawn.cpp).
+constexpr std::uint64_t kInlinedFilterBody = 64 * 1024;
+
+}  // namespace
+
+// A Filter's worker finds STDIN and, behind it, DATA in one body, which it reads from both places
+// at once: inlined or a file, never the ring. pycgid.data_at tells where the second begins.
+std::error_code Exchange::merge_filter_data() {
+  data_at_ = body_.size();
+  const bool fits = body_.size() + data_.size() <= kInlinedFilterBody;
+  if (data_.in_memory()) {
+    const std::uint64_t limit = fits ? kInlinedFilterBody : 0;
+    return body_.append(data_.memory(), limit, context_.settings.temp_dir);
+  }
+  std::array<char, 64 * 1024> chunk;
+  for (off_t at = 0;;) {
+    const ssize_t count = ::pread(data_.file(), chunk.data(), chunk.size(), at);
+    if (count <= 0) return {count == 0 ? 0 : errno, std::system_category()};
+    at += count;
+    const std::string_view bytes(chunk.data(), static_cast<std::size_t>(count));
+    if (const auto error = body_.append(bytes, 0, context_.settings.temp_dir)) return error;
+  }
+}
 
 bool Exchange::submit(Worker& worker, std::uint32_t slot) {
   pyhost::GatewayEnd& channel = worker.channel();
@@ -86,12 +112,23 @@ void Exchange::feed_body() {
   }
 }
 
+// What is stored cannot be read back: the worker must not wait for it.
+void Exchange::lose_body(std::error_code error) {
+  log_problem("cannot read its body back from a temporary file: " + error.message() +
+              " (option \"temp-dir\")");
+  body_end_told_ = true;
+  worker_->channel().end_body(slot_, false);
+}
+
 std::size_t Exchange::feed_from_store() {
   pyhost::GatewayEnd& channel = worker_->channel();
   if (body_.in_memory()) return channel.write_body(slot_, body_.memory().substr(fed_));
   std::array<char, 64 * 1024> chunk;
   const ssize_t count = ::pread(body_.file(), chunk.data(), chunk.size(), static_cast<off_t>(fed_));
-  if (count <= 0) return 0;
+  if (count <= 0) {
+    lose_body({count == 0 ? EIO : errno, std::system_category()});
+    return 0;
+  }
   return channel.write_body(slot_, {chunk.data(), static_cast<std::size_t>(count)});
 }
 

@@ -65,6 +65,7 @@ OutputQueue::Flushed OutputQueue::send_file(int socket) {
   const ssize_t count = ::sendfile(socket, piece.file->get(), &offset, piece.length);
   if (count < 0) {
     if (errno == EINTR) return Flushed::all;
+    if (errno == EIO) return Flushed::unreadable_file;
     return try_again(errno) ? Flushed::blocked : Flushed::broken;
   }
   if (count == 0) return Flushed::short_file;

@@ -18,10 +18,11 @@ class TlsStream;
 class OutputQueue {
  public:
   enum class Flushed {
-    all,        // nothing is left
-    blocked,    // the socket takes no more for now
-    broken,     // the peer is gone
-    short_file  // a file became shorter than promised; what was promised cannot be kept
+    all,             // nothing is left
+    blocked,         // the socket takes no more for now
+    broken,          // the peer is gone
+    short_file,      // a file became shorter than promised; what was promised cannot be kept
+    unreadable_file  // a file cannot be read; errno says why
   };
 
   // Where encoders append. The reference is valid until flush().

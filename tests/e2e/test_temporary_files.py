@@ -1,0 +1,38 @@
+"""Bodies that find no room in option temp-dir: the request fails, and the log says why."""
+
+import os
+
+import pytest
+from harness import cgi, fastcgi
+
+BODY = bytes(1_000_000)
+SMALL_DISK = ["/usr/bin/unshare", "--mount", "/bin/sh", "-ec"]
+SMALL_DISK += ['mount -t tmpfs -o size=128k none {directory}/tmp; exec "$@"', "sh"]
+FULL = 'error .*answered 503: .*"[^"]*/tmp": No space left on device \\(option "temp-dir"\\)'
+
+
+@pytest.fixture
+def daemon(start):
+    """Its temporary files share 128 KiB."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to mount a small file system")
+    options = ("--fastcgi", "unix:{directory}/fastcgi", "--body-buffer", "16K")
+    running = start("mirror", *options, command=SMALL_DISK)
+    running.expect("temp-dir")
+    return running
+
+
+def test_a_body_that_does_not_fit_is_answered_503(daemon):
+    answer = daemon.post("/digest", BODY)
+    assert answer.status == 503 and answer.header("Retry-After")
+    daemon.wait_line(FULL)
+    assert daemon.post("/digest", BODY[:50_000]).status == 200, "its room is free again"
+
+
+def test_a_filters_data_that_does_not_fit_is_answered_503(daemon):
+    fields = cgi.variables("/digest", FCGI_DATA_LENGTH=str(len(BODY)), FCGI_DATA_LAST_MOD="0")
+    with daemon.connect() as connection:
+        connection.send(fastcgi.begin(role=fastcgi.FILTER) + fastcgi.params(fields))
+        connection.send(fastcgi.stdin() + fastcgi.stream(fastcgi.DATA, 1, BODY))
+        assert connection.answer().status == 503
+    daemon.wait_line(FULL)
