@@ -2,18 +2,24 @@
 files. Each page is judged by its content."""
 
 import hashlib
+import json
 import os
+import re
 import subprocess
 import urllib.parse
 
+import django
 import pytest
 import servers
 from backend import Backend
 from harness.daemon import APPS, environment
-from http_client import Browser, fetch
+from http_client import Browser, Client, fetch
 
 SITE = os.path.join(APPS, "django_site")
 WORKER_LINES = r" \S+/\d+\[\d+\]: "
+SNIPPET = os.path.join(os.path.dirname(__file__), "../../contrib/nginx-fastcgi.conf")
+# What Debian's fastcgi_params have at their end since nginx 1.26.3: the host without the port.
+NO_PORT = "fastcgi_param HTTP_HOST $host;"
 LINES = {
     "fastcgi": "include /etc/nginx/fastcgi_params; fastcgi_pass unix:{path};",
     "scgi": "include /etc/nginx/scgi_params; scgi_pass unix:{path};",
@@ -139,3 +145,53 @@ def test_failing_pages_are_djangos(browser, daemon):
     assert browser.open("/broken").status == 500
     assert "Server Error" in browser.text and "on purpose" not in browser.text
     daemon.wait_line("RuntimeError: this page fails on purpose")
+
+
+def post_like_a_browser(port):
+    """A form with the Origin of its page, which Django compares with the host; the status."""
+    with Client(port) as client:
+        page = client.request("/", headers={"Host": f"127.0.0.1:{port}"})
+        token = re.search(rb'csrfmiddlewaretoken" value="([^"]*)"', page.body).group(1).decode()
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Cookie": page.headers["Set-Cookie"].partition(";")[0],
+            "Origin": f"http://127.0.0.1:{port}",
+        }
+        form = f"csrfmiddlewaretoken={token}&text=posted"
+        return client.request("/add", "POST", form, headers).status
+
+
+def line_of_the_snippet():
+    with open(SNIPPET, encoding="utf-8") as file:
+        return re.search("# (fastcgi_param HTTP_HOST .*;)", file.read()).group(1)
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory):
+    """The stock parameters, without what they may say of the host."""
+    path = tmp_path_factory.mktemp("nginx") / "params"
+    with open("/etc/nginx/fastcgi_params", encoding="utf-8") as file:
+        path.write_text(re.sub("(?m)^fastcgi_param +HTTP_HOST .*$", "", file.read()))
+    return path
+
+
+CHECKS_ORIGIN = django.VERSION >= (4, 0)
+HOSTS = {
+    "as_sent": ("", True),
+    "without_the_port": (NO_PORT, False),
+    "mended": (NO_PORT + line_of_the_snippet(), True),
+}
+
+
+@pytest.mark.parametrize("case", HOSTS)
+def test_a_form_on_a_port_of_its_own(daemon, stock, case):
+    """The daemon takes the last of several HTTP_HOST; the line of contrib/ is behind the others."""
+    lines, has_port = HOSTS[case]
+    passing = f"include {stock}; {lines} fastcgi_pass unix:"
+    with Backend("mirror") as mirror:
+        locations = {"/": passing + f"{daemon.fastcgi};", "/mirror": passing + f"{mirror.fastcgi};"}
+        with servers.nginx(locations) as server:
+            host = json.loads(fetch(server.port, "/mirror").body)["HTTP_HOST"]
+            assert host == (f"127.0.0.1:{server.port}" if has_port else "127.0.0.1")
+            refused = CHECKS_ORIGIN and not has_port
+            assert post_like_a_browser(server.port) == (403 if refused else 302)
