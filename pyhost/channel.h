@@ -218,7 +218,8 @@ struct TakenRequest {
   std::string_view inlined_body;
 };
 
-// The worker's side, shared by its request threads. Each slot is used by the thread that took it.
+// The worker's side, shared by its request threads. Of each slot one thread at a time reads the
+// body and one, the same or another, writes the answer; both have left it before finish().
 // Functions that block say so; call them without the GIL.
 class WorkerEnd {
  public:

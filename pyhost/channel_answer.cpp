@@ -82,7 +82,7 @@ void GatewayEnd::consume(std::uint32_t slot, std::size_t bytes) {
 
   // A worker that is woken for each piece would run for each piece: it waits for half a ring.
   const std::uint32_t unread = mine.response_tail - mine.response_head;
-  if (unread <= state_->map.sizes().response_bytes / 2) wake_waiting(control);
+  if (unread <= state_->map.sizes().response_bytes / 2) wake_waiting(control.for_room());
 }
 
 void GatewayEnd::State::collect_files() {

@@ -100,7 +100,8 @@ void GatewayEnd::State::become_free(std::uint32_t slot) {
   control.response_head.store(0, std::memory_order_relaxed);
   control.response_tail.store(0, std::memory_order_relaxed);
   control.body_head.store(0, std::memory_order_relaxed);
-  control.waiting.store(0, std::memory_order_relaxed);
+  control.body_waiting.store(0, std::memory_order_relaxed);
+  control.room_waiting.store(0, std::memory_order_relaxed);
 
   const auto next = static_cast<std::uint16_t>(slots[slot].generation + 1);
   slots[slot] = GatewaySlot();
@@ -121,14 +122,14 @@ std::size_t GatewayEnd::write_body(std::uint32_t slot, std::string_view bytes) {
   ring.copy_in(mine.body_tail, bytes.substr(0, taken));
   mine.body_tail += static_cast<std::uint32_t>(taken);
   control.body_tail.store(mine.body_tail);
-  wake_waiting(control);
+  wake_waiting(control.for_body());
   return taken;
 }
 
 void GatewayEnd::end_body(std::uint32_t slot, bool whole) {
   SlotControl& control = state_->map.control(slot);
   control.body_end.store(whole ? BodyEnd::whole : BodyEnd::broken);
-  wake_waiting(control);
+  wake_waiting(control.for_body());
 }
 
 // --- whose turn it is --------------------------------------------------------------------------
@@ -166,7 +167,8 @@ void GatewayEnd::abort(std::uint32_t slot) {
   SlotControl& control = state_->map.control(slot);
   state_->slots[slot].aborted = true;
   control.aborted.store(1);
-  wake_waiting(control);
+  wake_waiting(control.for_body());
+  wake_waiting(control.for_room());
 }
 
 void GatewayEnd::release(std::uint32_t slot) {

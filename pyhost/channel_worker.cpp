@@ -38,17 +38,17 @@ bool WorkerEnd::runs(std::uint32_t slot, std::uint16_t generation) const {
   return state_->map.control(slot).state.load() == state_word(generation, Phase::taken);
 }
 
+// `waiting` is left as it is: it may be another thread's, and a gateway that wakes nobody only
+// loses the time for that.
 template <class Condition>
-void WorkerEnd::State::wait(std::uint32_t slot, Condition enough) {
-  SlotControl& control = map.control(slot);
-  for (;;) {
+void WorkerEnd::State::wait(std::uint32_t slot, Waiting there, Condition enough) {
+  while (!enough() && !aborted(slot)) {
     // In this order: the gateway stores, then looks at `waiting`, then changes `signal`.
-    const std::uint32_t seen = control.signal.load();
-    control.waiting.store(1);
-    if (enough() || aborted(slot)) break;
-    futex_wait(control.signal, seen);
+    const std::uint32_t seen = there.signal.load();
+    there.waiting.store(1);
+    if (enough() || aborted(slot)) return;
+    futex_wait(there.signal, seen);
   }
-  control.waiting.store(0, std::memory_order_relaxed);
 }
 
 bool WorkerEnd::State::rings_for(Sleep sleep, Occasion occasion) const {
@@ -122,14 +122,14 @@ WorkerEnd::BodyState WorkerEnd::body_state(std::uint32_t slot) const {
 
 void WorkerEnd::wait_body(std::uint32_t slot) {
   WorkerSlot& mine = state_->slots[slot];
-  const SlotControl& control = state_->map.control(slot);
+  SlotControl& control = state_->map.control(slot);
   const auto something = [&] {
     return control.body_tail.load() != mine.body_head || control.body_end.load() != BodyEnd::open;
   };
   if (something() || aborted(slot)) return;
   mine.body_reported = mine.body_head;
   state_->mark_ready(slot, State::Occasion::wait);
-  state_->wait(slot, something);
+  state_->wait(slot, control.for_body(), something);
 }
 
 UniqueFd WorkerEnd::receive_file(std::uint32_t slot) {
@@ -215,7 +215,8 @@ void WorkerEnd::wait_room(std::uint32_t slot) {
   publish(slot);  // what the gateway cannot see it would never consume
   state_->mark_ready(slot, State::Occasion::wait);
   const std::uint32_t half = state_->map.sizes().response_bytes / 2;
-  state_->wait(slot, [&] { return state_->response_free(slot) >= half; });
+  state_->wait(slot, state_->map.control(slot).for_room(),
+               [&] { return state_->response_free(slot) >= half; });
 }
 
 void WorkerEnd::finish(std::uint32_t slot) {
@@ -240,9 +241,11 @@ void WorkerEnd::watch_gateway() {
   state_->map.board().gate.call_all();
   announce_demand(state_->map.board());
   for (std::uint32_t slot = 0; slot < state_->map.sizes().slots; ++slot) {
-    Word& signal = state_->map.control(slot).signal;
-    signal.fetch_add(1);
-    futex_wake(signal, kAllSleepers);
+    SlotControl& control = state_->map.control(slot);
+    for (const Waiting there : {control.for_body(), control.for_room()}) {
+      there.signal.fetch_add(1);
+      futex_wake(there.signal, kAllSleepers);
+    }
   }
 }
 

@@ -373,6 +373,8 @@ void Exchange::detach_worker() {
   if (worker_ == nullptr) return;
   Worker* worker = std::exchange(worker_, nullptr);
   dispatched_ = false;
+  // Nobody feeds the ring any more; a thread that still reads would wait for ever.
+  if (through_ring_ && !body_end_told_) worker->channel().end_body(slot_, false);
   worker->detach(slot_, reply_.ended());
 }
 

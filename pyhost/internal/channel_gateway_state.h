@@ -55,12 +55,12 @@ struct GatewayEnd::State {
   std::uint32_t quiet_wakes = 0;
 };
 
-// A thread of the worker that waits in this slot looks again. Clearing the flag before `signal`
-// changes makes one futex call of many events.
-inline void wake_waiting(SlotControl& control) {
-  if (control.waiting.load() == 0 || control.waiting.exchange(0) == 0) return;
-  control.signal.fetch_add(1);
-  futex_wake(control.signal, kAllSleepers);
+// Threads of the worker that wait there look again. Clearing the flag before `signal` changes makes
+// one futex call of many events.
+inline void wake_waiting(Waiting there) {
+  if (there.waiting.load() == 0 || there.waiting.exchange(0) == 0) return;
+  there.signal.fetch_add(1);
+  futex_wake(there.signal, kAllSleepers);
 }
 
 }  // namespace pyhost

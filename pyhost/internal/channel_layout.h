@@ -54,8 +54,18 @@ struct Board {
 
 enum class BodyEnd : std::uint32_t { open, whole, broken };
 
+// Where threads of the worker wait for what the gateway does with one of a slot's rings. One for
+// each ring: a request may wait in both at once, for its body and for room in its answer.
+struct Waiting {
+  Word& signal;   // changes when who waits is to look again
+  Word& waiting;  // who waits sets it, and never clears it
+};
+
 // One for each slot. Positions start at 0 with each request: small answers stay in warm memory.
 struct SlotControl {
+  Waiting for_body() { return {body_signal, body_waiting}; }
+  Waiting for_room() { return {room_signal, room_waiting}; }
+
   alignas(kCacheLine) Word state;  // generation and phase, by compare and exchange
   RequestHead head;                // gateway, before `state` says queued
 
@@ -63,12 +73,14 @@ struct SlotControl {
   std::atomic<BodyEnd> body_end;       // gateway
   Word aborted;                        // gateway
   Word response_head;                  // gateway
-  Word signal;                         // gateway; changes when a waiting thread is to look again
+  Word body_signal;                    // gateway, see Waiting
+  Word room_signal;                    // gateway
   Word demand;                         // gateway sets it, the worker takes it
 
   alignas(kCacheLine) Word response_tail;  // worker
   Word body_head;                          // worker
-  Word waiting;                            // worker sets it; who clears it changes `signal`
+  Word body_waiting;                       // worker sets it, gateway clears it
+  Word room_waiting;                       // likewise
 };
 static_assert(std::atomic<BodyEnd>::is_always_lock_free);
 

@@ -13,7 +13,7 @@
 
 namespace pyhost {
 
-// Belongs to the thread that took the slot.
+// The positions in the answer belong to who writes it, those in the body to who reads it.
 struct alignas(kCacheLine) WorkerSlot {
   std::uint16_t generation = 0;
   bool file_sent = false;
@@ -69,10 +69,10 @@ struct WorkerEnd::State {
   // The socket, made sure of.
   int passing_fd();
 
-  // Sleeps until `enough` holds or the request is aborted; the gateway changes `signal` after each
-  // store that can make it so.
+  // Sleeps until `enough` holds or the request is aborted; the gateway wakes who is there after
+  // each store that can make it so. Any number of threads.
   template <class Condition>
-  void wait(std::uint32_t slot, Condition enough);
+  void wait(std::uint32_t slot, Waiting there, Condition enough);
 
   // Takes all descriptors off the socket. A slot's come in the order of its generations, so the
   // last one is the one to keep.

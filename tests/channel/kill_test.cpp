@@ -96,8 +96,8 @@ class Widow {
 
   bool all_wait() const {
     return eventually([&] {
-      return map_->control(0).waiting.load() != 0 && map_->control(1).waiting.load() != 0 &&
-             map_->board().gate.anyone_sleeps();
+      return map_->control(0).body_waiting.load() != 0 &&
+             map_->control(1).room_waiting.load() != 0 && map_->board().gate.anyone_sleeps();
     });
   }
   // Kills the gateway; returns when all threads have come back.

@@ -260,7 +260,9 @@ TEST_CASE("wake: abort ends the waits of a running request", "[channel]") {
       ends.worker->finish(request.slot);
     });
     submit(*ends.gateway, 0, "", {0, BodyMode::ring, kUnknownLength});
-    REQUIRE(eventually([&] { return ends.memory->control(0).waiting.load() != 0; }));
+    SlotControl& control = ends.memory->control(0);
+    Word& waiting = for_room ? control.room_waiting : control.body_waiting;
+    REQUIRE(eventually([&] { return waiting.load() != 0; }));
     ends.gateway->abort(0);
     CHECK(eventually([&] { return ends.gateway->phase(0) == Phase::done; }));
     CHECK(gave_up);
