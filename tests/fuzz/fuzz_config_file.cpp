@@ -5,6 +5,7 @@
 #include "daemon/startup_error.h"
 #include "tests/fuzz/properties.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -46,6 +47,10 @@ std::optional<Read> read(const std::string& text) {
     Read result{parse_config_text(text, "x.conf"), {}};
     complete(result.configuration);
     result.settings = make_settings(result.configuration);
+    // Their order means nothing, and what is printed has those of one option together.
+    for (PoolSettings& pool : result.settings.pools) {
+      std::ranges::stable_sort(pool.addresses, {}, &Address::protocol);
+    }
     return result;
   } catch (const StartupError& error) {
     require_complaint(error);
