@@ -7,15 +7,29 @@
 #include <algorithm>
 #include <filesystem>
 #include <string_view>
+#include <sys/auxv.h>
 #include <system_error>
 
 namespace pycgid {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+// Without /proc it is found by the name that it was started by.
+fs::path own_directory() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (!error) return program.parent_path();
+  const auto* const name = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+  return name == nullptr ? fs::path() : fs::canonical(name, error).parent_path();
+}
+
+}  // namespace
+
 std::string find_libexec_dir() {
   std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error).parent_path();
+  const fs::path program = own_directory();
   for (const fs::path& directory :
        {program / "pyhost", program.parent_path() / PYCGID_LIBEXEC_SUBDIR,
         fs::path(PYCGID_LIBEXEC_DIR)}) {

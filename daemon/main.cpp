@@ -10,12 +10,15 @@
 #include "daemon/master/log_files.h"
 #include "daemon/master/master.h"
 #include "daemon/master/pid_file.h"
+#include "daemon/master/privileges.h"
 #include "daemon/master/process_title.h"
 #include "daemon/master/reconfiguration.h"
 #include "daemon/master/service_manager.h"
 #include "daemon/master/signals.h"
 #include "daemon/startup_error.h"
+#include "daemon/text.h"
 
+#include <cerrno>
 #include <exception>
 #include <iostream>
 #include <string>
@@ -36,6 +39,9 @@ void run_master(const ConfigSource& source, LoadedConfiguration& configuration,
 }
 
 void serve(const ConfigSource& source, const ProcessTitle& title) {
+  if (!forbid_inspection()) {
+    fail_start(ExitStatus::system, concat("cannot protect the memory: ", reason(errno)));
+  }
   LoadedConfiguration configuration = load(source);
   check_daemon(configuration.settings);
   PidFile pid_file(configuration.settings.pidfile);

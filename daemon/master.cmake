@@ -45,6 +45,7 @@ target_sources(daemon_core PRIVATE
   master/pool_reload.cpp
   master/pool_scaling.cpp
   master/pool_set.cpp
+  master/pool_sockets.cpp
   master/pool_supervisor.cpp
   master/pool_templates.cpp
   master/pool_tls.cpp

@@ -26,7 +26,10 @@ def fork_workers(host, options, on_ready):
 
 def warn_of_threads(host):
     """A fork takes along the thread that calls it, and no other."""
-    count = len(os.listdir("/proc/self/task")) - 1
+    try:
+        count = len(os.listdir("/proc/self/task")) - 1
+    except OSError:  # no /proc: those of Python at least
+        count = threading.active_count() - 1
     if count == 0:
         return
     main = threading.main_thread()

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ int end_signal() {
 
 // What handlers need, which get no argument of ours.
 std::atomic<pid_t> owner{0};
+std::atomic<pid_t> master{0};  // 0: nobody whose death matters
 std::atomic<bool> told_to_leave{false};
 std::atomic<WorkerEnd*> leaving_worker{nullptr};
 static_assert(std::atomic<WorkerEnd*>::is_always_lock_free);
@@ -57,6 +59,13 @@ void on_masters_death(int) {
   ::kill(self, SIGKILL);
 }
 
+// The gateway dies with the master, and the worker may end because of that before, or while, the
+// signal of the master's death is handled.
+void at_exit() {
+  const pid_t parent = master.load();
+  if (parent != 0 && ::getpid() == owner.load() && ::getppid() != parent) on_masters_death(0);
+}
+
 void set_handler(int signal, void (*handler)(int)) {
   struct sigaction action {};
   action.sa_handler = handler;
@@ -81,6 +90,8 @@ void end_session_with_master() {
   int now = 0;
   if (::prctl(PR_GET_PDEATHSIG, &now) != 0 || now != SIGKILL) return;
   const pid_t parent = ::getppid();
+  master.store(parent);
+  std::atexit(at_exit);
   ::prctl(PR_SET_PDEATHSIG, end_signal());
   if (::getppid() != parent) on_masters_death(0);
 }
@@ -112,10 +123,11 @@ HeldSignals::~HeldSignals() {
   change_mask(SIG_UNBLOCK);
 }
 
-bool take_signals_forked(pid_t master) {
+bool take_signals_forked(pid_t parent) {
   owner.store(::getpid());
+  master.store(parent);
   told_to_leave.store(false);
-  return ::prctl(PR_SET_PDEATHSIG, end_signal()) == 0 && ::getppid() == master;
+  return ::prctl(PR_SET_PDEATHSIG, end_signal()) == 0 && ::getppid() == parent;
 }
 
 }  // namespace pyhost

@@ -31,15 +31,19 @@ void send_number(int fd, int number) {
   [[maybe_unused]] const ssize_t written = ::write(fd, &number, sizeof number);
 }
 
-// Waits for the pipe; whoever interrupts the start meanwhile means the daemon.
-void wait_for_news(const pyhost::UniqueFd& signals, int fd, pid_t daemon) {
+// Waits for the pipe; whoever interrupts the start meanwhile means the daemon. True: somebody has.
+bool wait_for_news(const pyhost::UniqueFd& signals, int fd, pid_t daemon) {
+  bool interrupted = false;
   std::array<pollfd, 2> entries{{{fd, POLLIN, 0}, {signals.get(), POLLIN, 0}}};
   while (entries[0].revents == 0) {
     if (::poll(entries.data(), entries.size(), -1) < 0) continue;
     while (const int signal = next_signal(signals)) {
-      if (signal != SIGCHLD && daemon > 0) ::kill(daemon, SIGTERM);
+      if (signal == SIGCHLD || daemon <= 0) continue;
+      interrupted = true;
+      ::kill(daemon, SIGTERM);
     }
   }
+  return interrupted;
 }
 
 // The life of the process that was started, from here on.
@@ -49,10 +53,12 @@ void wait_for_news(const pyhost::UniqueFd& signals, int fd, pid_t daemon) {
   int daemon = 0;
   int status = 0;
   const bool is_there = read_number(fd, daemon);
-  if (is_there) wait_for_news(signals, fd, daemon);
+  const bool interrupted = is_there && wait_for_news(signals, fd, daemon);
   if (!is_there || !read_number(fd, status)) {
-    std::cerr << "pycgid: ended before it was ready, see the log (option \"log\")" << std::endl;
-    ::_exit(static_cast<int>(ExitStatus::bug));
+    std::cerr << (interrupted ? "pycgid: ended by a signal before it was ready"
+                              : "pycgid: ended before it was ready, see the log (option \"log\")")
+              << std::endl;
+    ::_exit(static_cast<int>(interrupted ? ExitStatus::temporary : ExitStatus::bug));
   }
   // After a failure, until it is gone: what it has to say comes first.
   int nothing = 0;

@@ -7,6 +7,7 @@
 #include "daemon/master/socket_holder.h"
 #include "daemon/master/socket_reach.h"
 #include "daemon/master/unix_socket.h"
+#include "daemon/master/worker_place.h"
 #include "daemon/read_file.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
@@ -155,7 +156,8 @@ pyhost::UniqueFd listen_on(const Address& address, const PoolSettings& pool, int
     case Address::Kind::unix_path:
       break;
   }
-  if (const std::string text = unreachable_text(address, pool); !text.empty()) log_warning(text);
+  const std::string text = look_aside(pool, [&] { return unreachable_text(address, pool); });
+  if (!text.empty()) log_warning(text);
   return listen_unix_path(address, pool, backlog);
 }
 
@@ -194,10 +196,15 @@ BoundSocket::BoundSocket(pyhost::UniqueFd fd, const Address& address)
 }
 
 BoundSocket::~BoundSocket() {
-  if (!fd_ || inode_ == 0) return;
+  if (fd_ && inode_ != 0 && !has_lost_path()) ::unlink(address_.path.c_str());
+}
+
+// The inode's number stays taken as long as the socket lives.
+bool BoundSocket::has_lost_path() const {
+  if (inode_ == 0) return false;
   struct stat status {};
-  if (::lstat(address_.path.c_str(), &status) != 0) return;
-  if (status.st_dev == device_ && status.st_ino == inode_) ::unlink(address_.path.c_str());
+  if (::lstat(address_.path.c_str(), &status) != 0) return true;
+  return status.st_dev != device_ || status.st_ino != inode_;
 }
 
 void BoundSocket::set_backlog(int backlog) const {
@@ -228,6 +235,10 @@ std::list<BoundSocket> bind_pool(const PoolSettings& pool, const std::list<Bound
     sockets.emplace_back(listen_on(address, pool, backlog), address);
   }
   return sockets;
+}
+
+BoundSocket bind_again(const Address& address, const PoolSettings& pool, int backlog) {
+  return {listen_unix_path(address, pool, backlog), address};
 }
 
 BoundSocket* find_socket(std::list<BoundSocket>& sockets, const Address& address) {

@@ -25,6 +25,8 @@ class BoundSocket {
   ~BoundSocket();
 
   const pyhost::UniqueFd& fd() const { return fd_; }
+  // It is a Unix socket, and its path does not lead to it any more.
+  bool has_lost_path() const;
   const Address& address() const { return address_; }
   // The same socket by another name or protocol.
   void set_address(const Address& address) { address_ = address; }
@@ -48,6 +50,9 @@ std::vector<Address> addresses_of(const PoolSettings& pool);
 // Binds those that none of `held` is bound to. Throws StartupError.
 std::list<BoundSocket> bind_pool(const PoolSettings& pool, const std::list<BoundSocket>& held,
                                  int backlog);
+
+// Binds one whose path is gone. Throws StartupError.
+BoundSocket bind_again(const Address& address, const PoolSettings& pool, int backlog);
 
 // Null when none is bound to it, in whatever protocol.
 BoundSocket* find_socket(std::list<BoundSocket>& sockets, const Address& address);

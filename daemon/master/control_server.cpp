@@ -76,6 +76,24 @@ ControlServer::ControlServer(const Settings& settings, ControlHost& host) : host
   watch_listener();
 }
 
+void ControlServer::tend_socket() {
+  if (!listener_ || !listener_->has_lost_path()) return;
+  const Address address = listener_->address();
+  try {
+    pyhost::UniqueFd fresh = listen_unix_path(address, control_rights(), kBacklog);
+    if (listening_) ::epoll_ctl(poll_.get(), EPOLL_CTL_DEL, listener_->fd().get(), nullptr);
+    listening_ = false;
+    listener_.emplace(std::move(fresh), address);
+    watch_listener();
+    socket_trouble_.clear();
+    log_notice(concat("the path of ", address.text, " was removed, it is bound again"));
+  } catch (const StartupError& error) {
+    if (std::exchange(socket_trouble_, error.text) == error.text) return;
+    log_error(concat("the path of ", address.text, " was removed or replaced: ", error.text,
+                     "; trying again"));
+  }
+}
+
 // --- events --------------------------------------------------------------------------------------
 
 void ControlServer::on_events(TimePoint now) {
@@ -94,7 +112,8 @@ void ControlServer::on_events(TimePoint now) {
 }
 
 void ControlServer::accept_clients(TimePoint now) {
-  while (has_room()) {
+  // No more in a turn: others have a turn, too, while somebody connects and connects.
+  for (std::size_t count = 0; count < kMaxClients && has_room(); ++count) {
     pyhost::UniqueFd socket(
         ::accept4(listener_->fd().get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!socket) {

@@ -68,6 +68,8 @@ class ControlServer {
   // Answers what can be answered by now, closes whose time is up. To be called in every turn.
   void advance(TimePoint now);
   std::optional<TimePoint> next_due() const;
+  // Binds its socket again when the path is gone.
+  void tend_socket();
 
  private:
   enum class Job { none, question, reload };
@@ -105,6 +107,7 @@ class ControlServer {
   std::list<Client> clients_;
   std::optional<TimePoint> paused_until_;  // nobody is accepted
   bool listening_ = false;                 // epoll waits for the listener
+  std::string socket_trouble_;             // why it cannot be bound again, as was said
   std::uint32_t last_question_ = 0;
   std::uint32_t last_answer_ = 0;
   pid_t last_asked_ = -1;

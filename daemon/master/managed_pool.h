@@ -97,6 +97,8 @@ class ManagedPool {
   void kill_all();
   void on_time(TimePoint now);
   std::optional<TimePoint> next_due() const;
+  // Binds Unix sockets again whose path is gone: pool_sockets.cpp.
+  void tend_sockets();
   // The gateway is gone, and a new one is there.
   void abandon(TimePoint now);
   void recover(TimePoint now);
@@ -173,6 +175,7 @@ class ManagedPool {
   PoolSupervisor workers_;
   PoolTemplates templates_;
   std::optional<StartupError> failure_;
+  std::string socket_trouble_;  // why one of them cannot be bound again, as was said
   bool removed_ = false;
   bool attempted_ = false;  // there is, or will be, news
   std::string said_;

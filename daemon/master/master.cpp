@@ -44,6 +44,9 @@ Master::Master(const ConfigSource& source, LoadedConfiguration& configuration, L
       control_(configuration.settings, *this) {
   note_usable_backlog(configuration.settings.backlog);
   note_file_limit(configuration.settings);
+  raise_own_file_limit(configuration.settings);
+  // An application on the command line cannot have another one.
+  if (!source.file.empty()) note_shared_user(configuration.settings);
   for (PoolConfig& config : pool_configs(configuration)) pools_.add(std::move(config)).prepare();
   if (pools_.have_all_failed()) throw pools_.failure();
   signals_ = take_signals();
@@ -70,8 +73,10 @@ std::string Master::start_gateway(TimePoint now) {
   gateway_ready_ = false;
   gateway_due_.reset();
   std::string wrong = gateway_.start(pools_.served(), pools_.sockets(), now);
-  if (wrong.empty()) tell_gateway_all();
-  return wrong;
+  if (!wrong.empty()) return wrong;
+  watch_.begin(now);
+  tell_gateway_all();
+  return {};
 }
 
 void Master::replace_gateway(TimePoint now) {
@@ -109,9 +114,10 @@ void Master::wait() {
   for (std::size_t i = 3; i < entries.size(); ++i) {
     if (entries[i].revents != 0) pools_.on_status_readable(entries[i].fd, now);
   }
-  if (entries[1].revents != 0) guard_.run("read messages", [this] { on_messages(); });
+  if (entries[1].revents != 0 || more_messages_)
+    guard_.run("read messages", [this] { on_messages(); });
   if (entries[0].revents != 0 || reap_again_) {
-    reap_again_ = !guard_.run("obey a signal", [this] { on_signals(); });
+    if (!guard_.run("obey a signal", [this] { on_signals(); })) reap_again_ = true;
   }
   if (entries[2].revents != 0)
     guard_.run(
@@ -134,6 +140,9 @@ int Master::patience(TimePoint now) const {
   consider(control_.next_due());
   consider(pools_.next_due());
   consider(service_.next_due());
+  consider(watch_.next_due());
+  if (phase_ <= Phase::serving) consider(sockets_due_);
+  if (more_messages_ || reap_again_) return 0;
   if (!next) return -1;
   const auto left = std::chrono::ceil<Milliseconds>(*next - now).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, std::numeric_limits<int>::max()));
@@ -141,7 +150,13 @@ int Master::patience(TimePoint now) const {
 
 void Master::on_signals() {
   if (reap_again_) reap_children();
-  while (const int signal = next_signal(signals_)) on_signal(signal);
+  // Each kind waits once at most, unless somebody sends them as fast as they are read.
+  constexpr int kMostAtOnce = 16;
+  for (int count = 0; count < kMostAtOnce; ++count) {
+    const int signal = next_signal(signals_);
+    if (signal == 0) return;
+    on_signal(signal);
+  }
 }
 
 void Master::on_signal(int signal) {
@@ -161,9 +176,20 @@ void Master::on_signal(int signal) {
   }
 }
 
+// A gateway that says more than that at once, as one that was taken over by others might, does not
+// keep the master from anything else. The link itself holds fewer: all that was said before is
+// read.
 void Master::on_messages() {
+  constexpr int kMostAtOnce = 512;
   Message message;
-  while (gateway_.receive(message)) on_message(message);
+  more_messages_ = true;
+  for (int count = 0; count < kMostAtOnce; ++count) {
+    if (!gateway_.receive(message)) {
+      more_messages_ = false;
+      return;
+    }
+    on_message(message);
+  }
 }
 
 void Master::on_message(Message& message) {
@@ -174,6 +200,7 @@ void Master::on_message(Message& message) {
       [[fallthrough]];
     case MessageType::pong:
       service_.on_pong(current_time());
+      watch_.on_answer(current_time());
       break;
     case MessageType::answer:
       control_.on_answer(message, current_time());
@@ -182,7 +209,8 @@ void Master::on_message(Message& message) {
       log_info("all requests are finished");
       break;
     default:
-      log_warning("unexpected message from the gateway, ignoring it");
+      log_error(concat(gateway_.object(), " says what no gateway says, killing it"));
+      gateway_.kill();
   }
 }
 
@@ -190,6 +218,8 @@ void Master::on_time(TimePoint now) {
   pools_.on_time(now);
   if (logs_.tend(now)) send_logs();
   if (service_.wants_ping(now)) gateway_.send({.type = MessageType::ping});
+  watch_gateway(now);
+  tend_sockets(now);
   if (gateway_due_ && *gateway_due_ <= now && phase_ <= Phase::serving) replace_gateway(now);
   if (end_due_ && *end_due_ <= now) {
     if (phase_ == Phase::stopping) {
@@ -197,6 +227,29 @@ void Master::on_time(TimePoint now) {
     }
     end_all();
   }
+}
+
+// What stands still, or has lost its link, is replaced as if it had died.
+void Master::watch_gateway(TimePoint now) {
+  switch (watch_.look(now)) {
+    case GatewayWatch::Step::none:
+      break;
+    case GatewayWatch::Step::ask:
+      gateway_.send({.type = MessageType::ping});
+      break;
+    case GatewayWatch::Step::overdue:
+      log_error(concat(gateway_.object(), " has not answered for ",
+                       duration_text(GatewayWatch::kAnswerWithin), ", killing it"));
+      gateway_.kill();
+  }
+}
+
+void Master::tend_sockets(TimePoint now) {
+  constexpr std::chrono::seconds kTendEvery{1};
+  if (sockets_due_ > now || phase_ > Phase::serving) return;
+  sockets_due_ = now + kTendEvery;
+  pools_.tend_sockets();
+  control_.tend_socket();
 }
 
 // Whether a pool has started is told when the gateway is there too.
@@ -283,6 +336,7 @@ void Master::stop() {
     return;
   }
   phase_ = Phase::stopping;
+  watch_.end();
   gateway_due_.reset();
   log_notice("stopping: finishing the requests in progress");
   Message message;
@@ -308,6 +362,7 @@ void Master::fail_boot(StartupError failure) {
 
 void Master::end_all() {
   phase_ = Phase::ending;
+  watch_.end();
   end_due_.reset();
   gateway_due_.reset();
   pools_.kill_all();

@@ -4,6 +4,7 @@
 
 #include "daemon/master/control_server.h"
 #include "daemon/master/gateway_process.h"
+#include "daemon/master/gateway_watch.h"
 #include "daemon/master/log_files.h"
 #include "daemon/master/pool_set.h"
 #include "daemon/master/process_title.h"
@@ -73,6 +74,8 @@ class Master : private PoolHost, private ControlHost {
   void on_messages();
   void on_message(Message& message);
   void on_time(TimePoint now);
+  void watch_gateway(TimePoint now);
+  void tend_sockets(TimePoint now);
   void reap_children();
   bool is_ours(pid_t pid) const;
   void on_child_exited(pid_t pid, int wait_status);
@@ -103,6 +106,9 @@ class Master : private PoolHost, private ControlHost {
   bool reload_wanted_ = false;    // when the gateway is ready
   std::string reload_complaint_;  // what was wrong with the configuration then
   std::uint32_t last_id_ = 0;
+  GatewayWatch watch_;
+  TimePoint sockets_due_{};               // when they are looked at again
+  bool more_messages_ = false;            // than were read in this turn
   std::optional<TimePoint> gateway_due_;  // when the next gateway is started
   std::optional<TimePoint> end_due_;      // when patience with the end is over
   std::optional<StartupError> failure_;

@@ -24,7 +24,15 @@ void Master::reap_children() {
   // What a worker has started ends with it.
   std::vector<pid_t> sessions;
   siginfo_t info{};
-  while (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
+  // The rest in the next turn: an application that leaves one process after another to process 1 of
+  // a container, or to a subreaper, does not keep the master from anything else.
+  constexpr int kMostAtOnce = 64;
+  reap_again_ = true;
+  for (int count = 0; count < kMostAtOnce; ++count) {
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
+      reap_again_ = false;
+      break;
+    }
     const pid_t pid = info.si_pid;
     // A worker that a template forked has reported itself before it ended.
     for (const auto& pool : pools_) pool->templates().hear(current_time());
@@ -66,6 +74,7 @@ void Master::on_gateway_exited(int wait_status, TimePoint now) {
   // One that has never got ready would not the next time either.
   const bool is_hopeless = phase_ == Phase::booting && !gateway_ready_;
   gateway_ready_ = false;
+  watch_.end();
   if (is_hopeless) {
     fail_boot({ExitStatus::bug, concat(object, " ", what)});
   } else if (phase_ <= Phase::serving) {

@@ -162,6 +162,12 @@ void PoolSet::on_time(TimePoint now) {
   for_each("do what is due in pool", [&](ManagedPool& pool) { pool.on_time(now); });
 }
 
+void PoolSet::tend_sockets() {
+  for_each("look at the sockets", [](ManagedPool& pool) {
+    if (!pool.is_removed()) pool.tend_sockets();
+  });
+}
+
 void PoolSet::settle(TimePoint now) {
   for_each("settle pool", [&](ManagedPool& pool) { pool.settle(now); });
   guard_.run("close what is not used any more", [this] { drop_unused(); });

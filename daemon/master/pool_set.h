@@ -57,6 +57,7 @@ class PoolSet {
   void on_exited(pid_t pid, int wait_status, TimePoint now);
   std::optional<TimePoint> next_due() const;
   void on_time(TimePoint now);
+  void tend_sockets();
   // Attends to what became of reloads and of pools that were removed.
   void settle(TimePoint now);
   // As TaskGuard has it.

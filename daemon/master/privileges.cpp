@@ -1,6 +1,7 @@
 // Users and groups, see privileges.h.
 #include "daemon/master/privileges.h"
 
+#include "daemon/log.h"
 #include "daemon/option_values.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
@@ -43,6 +44,13 @@ std::vector<gid_t> supplementary_groups(uid_t user, gid_t group) {
 gid_t primary_group(uid_t user) {
   const passwd* entry = getpwuid(user);
   return entry == nullptr ? static_cast<gid_t>(user) : entry->pw_gid;
+}
+
+// In a user namespace that was made without root nobody may change groups, and those that are
+// there give nothing that this user does not have: what is asked for is what is.
+bool change_groups(const Credentials& credentials) {
+  if (setgroups(credentials.groups.size(), credentials.groups.data()) == 0) return true;
+  return errno == EPERM && credentials.user == geteuid() && credentials.group == getegid();
 }
 
 // For all that is executed from now on. Without CAP_SETPCAP it stays, and no_new_privs alone has to
@@ -124,6 +132,18 @@ Credentials gateway_credentials(const Settings& settings) {
   return credentials;
 }
 
+void note_shared_user(const Settings& settings) {
+  const uid_t gateway = resolve_credentials(settings.user, settings.group, settings.places).user;
+  if (geteuid() != 0 || gateway == 0) return;
+  for (const PoolSettings& pool : settings.pools) {
+    const std::string& name = pool.user.empty() ? settings.user : pool.user;
+    if (name.empty() || user_id(name, "user", pool.places) != gateway) continue;
+    log_warning(concat("pool ", in_quotes(pool.name), " has the gateway's user ", in_quotes(name),
+                       ", and so may end the gateway ", settings.places.text("user"),
+                       "; give the gateway a user of its own"));
+  }
+}
+
 std::vector<gid_t> groups_of(uid_t user) {
   return supplementary_groups(user, primary_group(user));
 }
@@ -133,17 +153,21 @@ std::string user_name(uid_t user) {
   return entry == nullptr ? std::to_string(user) : entry->pw_name;
 }
 
+bool forbid_inspection() {
+  return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+}
+
 bool drop_privileges(const Credentials& credentials) {
   if (credentials.user != 0) drop_bounding_set();
   if (credentials.change &&
-      (setgroups(credentials.groups.size(), credentials.groups.data()) != 0 ||
+      (!change_groups(credentials) ||
        setresgid(credentials.group, credentials.group, credentials.group) != 0 ||
        setresuid(credentials.user, credentials.user, credentials.user) != 0)) {
     return false;
   }
   if (credentials.user != 0 && !drop_capabilities()) return false;
-  // The kernel does so, too, unless fs.suid_dumpable says otherwise.
-  if (credentials.change && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return false;
+  // Once more: another user's rights may have set it anew.
+  if (!forbid_inspection()) return false;
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 

@@ -30,6 +30,9 @@ Credentials worker_credentials(const PoolSettings& pool);
 // The gateway's. Throws StartupError also when it would run as root while not every pool may.
 Credentials gateway_credentials(const Settings& settings);
 
+// Says so when the gateway shares its user with a pool though this process may change users.
+void note_shared_user(const Settings& settings);
+
 // Throws StartupError, naming option `option`, when there is no such user or group.
 uid_t user_id(const std::string& name, std::string_view option, const OptionPlaces& places = {});
 gid_t group_id(const std::string& name, std::string_view option, const OptionPlaces& places = {});
@@ -39,6 +42,11 @@ std::vector<gid_t> groups_of(uid_t user);
 
 // The user's name for messages; the number where it has none.
 std::string user_name(uid_t user);
+
+// Processes of the same user can neither look into this one, nor take its descriptors, nor trace
+// it, and it leaves no core file: it holds sockets, and perhaps keys for TLS. Its children inherit
+// that until they execute a program. False with errno set. Async-signal-safe.
+bool forbid_inspection();
 
 // For good, in a child: takes the credentials on, gives up all capabilities unless they are root's,
 // and regaining any (no_new_privs). Others of the same user cannot look into the process before it

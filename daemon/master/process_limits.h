@@ -22,6 +22,10 @@ std::uint64_t files_of_gateway(const Settings& settings);
 // nearly. Changes nothing.
 rlimit reachable_file_limit(std::uint64_t needed);
 
+// The master's own: its soft limit is raised to what the pools need, as far as the hard one allows.
+// Workers start with the one that it was started with.
+void raise_own_file_limit(const Settings& settings);
+
 // Says so when that is too few for option "max-connections".
 void note_file_limit(const Settings& settings);
 

@@ -94,7 +94,7 @@ std::optional<SocketHolder> holder_with_pid(pid_t pid) {
   if (pid <= 0 || name.empty()) return std::nullopt;
   const std::string title = first_line(process + "/cmdline");
   const bool ours = title.starts_with("pycgid: master") || title.starts_with("pycgid: gateway");
-  return SocketHolder{pid, concat("process ", pid, " (", name, ")"), ours};
+  return SocketHolder{pid, concat("process ", pid, " (", ours ? title : name, ")"), ours};
 }
 
 std::optional<SocketHolder> find_holder(const Address& address) {

@@ -15,6 +15,7 @@
 #include <optional>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -91,10 +92,18 @@ Owner owner_of(const PoolSettings& pool) {
   return owner;
 }
 
+// Nobody may connect before owner and permissions are right.
+bool bind_without_rights(const pyhost::UniqueFd& fd, const std::string& path) {
+  const mode_t before = ::umask(0777);
+  const bool bound = bind_to(fd, unix_path_name(path));
+  ::umask(before);
+  return bound;
+}
+
 // The socket under its temporary name; removes it again unless it was renamed.
 class TemporaryName {
  public:
-  explicit TemporaryName(const std::string& path) : path_(concat(path, ".", getpid())) {}
+  explicit TemporaryName(const std::string& path) : base_(path) {}
   ~TemporaryName() {
     if (!path_.empty()) ::unlink(path_.c_str());
   }
@@ -102,6 +111,23 @@ class TemporaryName {
   TemporaryName& operator=(const TemporaryName&) = delete;
 
   const std::string& path() const { return path_; }
+
+  // As process 1 of a container each start has the same number, and what a start that was killed
+  // has left under it is not in the way of the next. False with errno set.
+  bool bind(const pyhost::UniqueFd& fd, Address address) {
+    constexpr int kMostNames = 64;
+    for (int number = 0; number < kMostNames; ++number) {
+      address.path = concat(base_, ".", (getpid() + number) % kPastLongest);
+      bool bound = bind_without_rights(fd, address.path);
+      if (!bound && errno == EADDRINUSE && is_leftover(address)) {
+        ::unlink(address.path.c_str());
+        bound = bind_without_rights(fd, address.path);
+      }
+      if (bound) path_ = address.path;
+      if (bound || errno != EADDRINUSE) return bound;
+    }
+    return false;
+  }
   bool rename_to(const std::string& path) {
     if (::rename(path_.c_str(), path.c_str()) != 0) return false;
     path_.clear();
@@ -109,6 +135,15 @@ class TemporaryName {
   }
 
  private:
+  // A socket that nobody listens on.
+  static bool is_leftover(const Address& address) {
+    struct stat status {};
+    return ::lstat(address.path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode) &&
+           is_stale(address);
+  }
+
+  static constexpr int kPastLongest = 10'000'000;  // see kSuffixRoom
+  std::string base_;
   std::string path_;
 };
 
@@ -129,6 +164,9 @@ bool set_owner(const pyhost::UniqueFd& file, const Owner& owner) {
 }
 
 bool set_mode(const pyhost::UniqueFd& file, mode_t mode) {
+  // fchmodat2(2), from Linux 6.6 on; /proc, where it is mounted, does for older ones.
+  constexpr long kFchmodat2 = 452;
+  if (::syscall(kFchmodat2, file.get(), "", mode, AT_EMPTY_PATH) == 0) return true;
   return ::chmod(concat("/proc/self/fd/", file.get()).c_str(), mode) == 0;
 }
 
@@ -136,14 +174,6 @@ bool set_mode(const pyhost::UniqueFd& file, mode_t mode) {
   const std::optional<SocketHolder> holder = find_holder(address);
   cannot_bind(address, reason(EADDRINUSE),
               concat(holder ? holder->text : "another process", " answers there"));
-}
-
-// Nobody may connect before owner and permissions are right.
-bool bind_without_rights(const pyhost::UniqueFd& fd, const std::string& path) {
-  const mode_t before = ::umask(0777);
-  const bool bound = bind_to(fd, unix_path_name(path));
-  ::umask(before);
-  return bound;
 }
 
 }  // namespace
@@ -155,7 +185,7 @@ pyhost::UniqueFd listen_unix_path(const Address& address, const PoolSettings& po
   const Owner owner = owner_of(pool);
   pyhost::UniqueFd fd = new_unix_socket(address);
   TemporaryName temporary(address.path);
-  if (!bind_without_rights(fd, temporary.path())) cannot_bind_path(address, errno);
+  if (!temporary.bind(fd, address)) cannot_bind_path(address, errno);
   const pyhost::UniqueFd file = grip(temporary.path());
   if (!file) cannot_bind(address, "somebody replaced the new socket meanwhile");
   if (!set_owner(file, owner)) {

@@ -60,7 +60,12 @@ WorkerCommand make_worker_command(const Settings& settings, const PoolSettings& 
                                   const Credentials& credentials, const char* const* environment) {
   WorkerCommand command;
   command.environment = worker_environment(pool, credentials, environment);
-  if (!pool.chroot.empty()) check_chroot_copies(settings, pool);
+  if (!pool.chroot.empty()) {
+    look_aside(pool, [&] {
+      check_chroot_copies(settings, pool);
+      return std::string();
+    });
+  }
   command.program = look_as_worker(pool, credentials, [&] {
     check_worker_files(settings, pool);
     return find_python(pool, command.environment);

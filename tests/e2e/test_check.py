@@ -256,7 +256,7 @@ def test_what_the_running_daemon_has_is_in_use(place, start, kind):
     running = start(None, config=place.file)
     done = daemon.run("-t", "--config", place.file)
     assert done.returncode == 0, done.stderr
-    line = f"pycgid: notice: {address} is in use by process {running.process.pid} (pycgid)"
+    line = f"pycgid: notice: {address} is in use by process {running.process.pid} (pycgid: master)"
     assert line in done.stderr
     second = daemon.run("--config", place.file)
     assert second.returncode == SYSTEM and f"process {running.process.pid} " in second.stderr

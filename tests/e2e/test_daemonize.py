@@ -154,7 +154,7 @@ def test_a_start_that_is_interrupted_is_given_up(site, number):
         visitor = gate.arrival(20)
         parent.send_signal(number)
         errors = parent.communicate(timeout=20)[1]
-    assert parent.returncode == 70 and "ended before it was ready" in errors
+    assert parent.returncode == 75 and "ended by a signal before it was ready" in errors
     assert processes.wait_gone(visitor.pid)
     gate.close()
     assert not os.path.exists(site.path("pid")) and not os.path.exists(site.path("sock"))

@@ -119,3 +119,9 @@ def test_the_gateway_is_not_root_unless_every_pool_may_be(place):
         assert done.returncode == CONFIGURATION
         assert "the gateway would run as root" in done.stderr
         assert '(option "user")' in done.stderr and '(option "allow-root")' in done.stderr
+
+
+def test_a_gateway_with_the_user_of_a_pool_is_warned_of(start, place):
+    place.write(f"user = {FIRST}", place.pool("one", "intruder"))
+    daemon = start(None, config=place.file)
+    assert daemon.count(f'warning .*pool "one" has the gateway\'s user "{FIRST}"') == 1

@@ -10,6 +10,7 @@ pycgid_unit_test(daemon_unit
     control_server_test.cpp
     cpu_count_test.cpp
     descriptors_test.cpp
+    gateway_watch_test.cpp
     handover_test.cpp
     link_test.cpp
     log_test.cpp
@@ -33,6 +34,7 @@ pycgid_unit_test(daemon_unit
     trusted_path_test.cpp
     worker_command_test.cpp
     worker_end_test.cpp
+    worker_place_test.cpp
   LIBS daemon_core)
 
 add_test(NAME man_page
