@@ -86,6 +86,12 @@ def test_a_connection_starts_it(site):
     assert site.get("/run/pycgid/blog.sock") == "one", "its own socket serves, too"
     status = site.systemd.run("cat", f"/proc/{site.systemd.show(SERVICE, 'MainPID')}/status")[1]
     assert "Seccomp:\t2" in status and "NoNewPrivs:\t1" in status
+    # The unit leaves the master what it takes to give up the bounding set for them.
+    for name in ("gateway", "worker"):
+        main = site.systemd.show(SERVICE, "MainPID")
+        pid = site.systemd.run("pgrep", "--parent", main, "--full", f"pycgid: {name}")[1].strip()
+        status = site.systemd.run("cat", f"/proc/{pid}/status")[1]
+        assert "CapBnd:\t0000000000000000" in status, name
     # Nobody notices a restart, as the socket stays.
     site.write("two")
     assert site.systemd.control("restart", SERVICE) == (0, "")
