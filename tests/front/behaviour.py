@@ -3,6 +3,7 @@ directions, answers that HTTP treats specially. Each front server's tests are su
 how it is started, and where it cannot help being different."""
 
 import hashlib
+import http.client
 import json
 import threading
 
@@ -86,7 +87,7 @@ class PathBehaviour:
 class FrontBehaviour(PathBehaviour):
     """Everything, for a front server's usual configurations."""
 
-    chunked = 200  # What a chunked upload of 30,000 bytes is answered with.
+    chunked = 200  # What a chunked upload of 30,000 bytes is answered with; None: with nothing.
     keeps_length = True  # Whether Content-Length of a HEAD answer passes.
 
     def test_variables(self, port):
@@ -124,7 +125,11 @@ class FrontBehaviour(PathBehaviour):
 
     def test_chunked_upload(self, port):
         pieces = [bytes([number]) * 1000 for number in range(30)]
-        answer = fetch(port, "/digest", "POST", iter(pieces), encode_chunked=True)
+        try:
+            answer = fetch(port, "/digest", "POST", iter(pieces), encode_chunked=True)
+        except (http.client.RemoteDisconnected, ConnectionResetError):
+            assert self.chunked is None
+            return
         assert answer.status == self.chunked
         if answer.status == 200:
             expected = hashlib.sha256(b"".join(pieces)).hexdigest()

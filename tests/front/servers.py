@@ -1,6 +1,7 @@
 """Front servers of Debian, each with a configuration of its own and nothing else."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -124,6 +125,12 @@ server.port = {port}
 server.upload-dirs = ("{directory}")
 server.stream-response-body = 1
 """
+
+
+def version(*command):
+    """The two first numbers of what a program says of its version."""
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return tuple(int(number) for number in re.search(r"(\d+)\.(\d+)", shown).groups())
 
 
 def lighttpd(lines):
