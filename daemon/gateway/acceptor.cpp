@@ -3,6 +3,7 @@
 #include "daemon/log.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>

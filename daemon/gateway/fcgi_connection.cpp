@@ -1,6 +1,7 @@
 #include "daemon/gateway/fcgi_connection.h"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace pycgid {
 namespace {

@@ -1,5 +1,7 @@
 #include "daemon/gateway/scgi_connection.h"
 
+#include <cstdint>
+
 namespace pycgid {
 
 ScgiConnection::ScgiConnection(const ExchangeContext& context, ConnectionOwner& owner, Peer peer)

@@ -2,6 +2,7 @@
 #include "tests/unit/dispatcher_stage.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <set>
 #include <string>
 

@@ -3,6 +3,7 @@
 
 #include "tests/unit/captured_log.h"
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>

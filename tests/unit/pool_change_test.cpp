@@ -1,6 +1,7 @@
 // A reload with other settings, as the supervisor of the workers sees it.
 #include "tests/unit/pool_stage.h"
 
+#include <cstdint>
 #include <string>
 
 namespace {

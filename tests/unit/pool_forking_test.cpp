@@ -1,6 +1,7 @@
 // Workers that a template forks: ordered, and there later or not at all.
 #include "tests/unit/pool_stage.h"
 
+#include <cstdint>
 #include <string>
 #include <utility>
 

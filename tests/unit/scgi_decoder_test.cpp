@@ -3,6 +3,7 @@
 #include "tests/unit/scgi_bytes.h"
 #include "tests/unit/scgi_events.h"
 
+#include <cstdint>
 #include <functional>
 
 using namespace scgi_test;
