@@ -75,14 +75,21 @@ def start_two_pools(place, start, **first):
     """The running daemon, and the workers of the pools."""
     two_pools(place, **first)
     running = start(None, config=place.file)
-    running.wait_line('ready: pool "one"')
-    running.wait_line('ready: pool "two"')
+    for pool in ("one", "two"):
+        running.wait_line(f'ready: pool "{pool}"', 30 * daemon.SLOWNESS)
     return running, *(worker_of(running, pool) for pool in ("one", "two"))
 
 
 def worker_of(running, pool):
-    (pid,) = running.family(f"worker {pool}/1")
-    return pid
+    """The pool's one worker, which may be ready before the system shows all of that."""
+    found = []
+
+    def is_alone():
+        found[:] = running.family(f"worker {pool}/1")
+        return len(found) == 1
+
+    assert processes.wait_until(is_alone), f"workers of {pool}: {found}"
+    return found[0]
 
 
 def check_dropped(pid, user):
