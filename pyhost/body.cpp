@@ -91,9 +91,13 @@ Body::Got Body::fill() {
   if (source_ == BodyMode::none) return Got::end;
   const std::size_t kept = window_.size();
   if (kept > 0) std::memmove(buffer_.data(), window_.data(), kept);
-  if (buffer_.size() < kept + kReadAhead) buffer_.resize(2 * kept + kReadAhead);
+  window_ = {buffer_.data(), kept};
+  if (buffer_.capacity() < kept + kReadAhead && !buffer_.reserve(2 * kept + kReadAhead) &&
+      !buffer_.reserve(kept + kReadAhead)) {
+    return Got::no_memory;
+  }
   std::size_t count = 0;
-  const Got got = read(std::span(buffer_).subspan(kept), count);
+  const Got got = read({buffer_.data() + kept, buffer_.capacity() - kept}, count);
   window_ = {buffer_.data(), kept + count};
   return got;
 }

@@ -2,6 +2,7 @@
 // from a file. No Python; the functions that block say so, call them without the GIL.
 #pragma once
 
+#include "pyhost/buffer.h"
 #include "pyhost/channel.h"
 #include "pyhost/unique_fd.h"
 
@@ -10,7 +11,6 @@
 #include <mutex>
 #include <span>
 #include <string_view>
-#include <vector>
 
 namespace pyhost {
 
@@ -21,6 +21,7 @@ class Body {
     end,         // the body is over, and whole
     broken,      // the front went away before its end
     unreadable,  // the file that has it cannot be read, see error()
+    no_memory,   // for what a line has so far
     closed       // the request is over, and with it the body
   };
 
@@ -67,9 +68,9 @@ class Body {
 
   std::mutex mutex_;
   WorkerEnd& worker_;
-  std::string_view window_;   // of the request area or of buffer_
-  std::vector<char> buffer_;  // read ahead, for lines
-  BodyMode source_;           // ring or file; none: the window is all there is
+  std::string_view window_;  // of the request area or of buffer_
+  Buffer buffer_;            // read ahead, for lines
+  BodyMode source_;          // ring or file; none: the window is all there is
   bool closed_ = false;
   std::atomic<int> error_{0};
   std::uint32_t slot_;

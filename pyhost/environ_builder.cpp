@@ -50,13 +50,14 @@ PyRef decode(std::string_view bytes) {
 
 bool EnvironBuilder::begin(PyObject* constants) {
   template_ = PyRef::steal(PyDict_Copy(constants));
-  return static_cast<bool>(template_);
+  others_ = PyRef::steal(PyDict_New());
+  return template_ && others_;
 }
 
 PyRef EnvironBuilder::build(std::string_view params) {
   ++request_;
   present_ = 0;
-  others_.clear();
+  PyDict_Clear(others_.get());
   ParamsReader reader(params);
   std::string_view name;
   std::string_view value;
@@ -66,9 +67,7 @@ PyRef EnvironBuilder::build(std::string_view params) {
   if (present_ < in_template_ && !remove_absent()) return {};
   auto environ = PyRef::steal(PyDict_Copy(template_.get()));
   if (!environ) return {};
-  for (const auto& [other, text] : others_) {
-    if (PyDict_SetItem(environ.get(), other.get(), text.get()) < 0) return {};
-  }
+  if (PyDict_Update(environ.get(), others_.get()) < 0) return {};
   return environ;
 }
 
@@ -81,8 +80,9 @@ std::string_view EnvironBuilder::value(std::string_view name) {
 bool EnvironBuilder::add(std::string_view name, std::string_view value) {
   Entry* entry = find(name);
   if (entry == nullptr) {
-    others_.emplace_back(decode(name), decode(value));
-    return others_.back().first && others_.back().second;
+    const PyRef key = decode(name);
+    const PyRef text = key ? decode(value) : PyRef();
+    return text && PyDict_SetItem(others_.get(), key.get(), text.get()) == 0;
   }
   if (!entry->name || view(entry->name) != name) {
     if (!rename(*entry, name)) return false;

@@ -12,8 +12,6 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 namespace pyhost {
 
@@ -44,7 +42,7 @@ class EnvironBuilder {
 
   static constexpr std::size_t kEntries = 256;  // a power of two
   std::array<Entry, kEntries> entries_;
-  std::vector<std::pair<PyRef, PyRef>> others_;  // of this request; the table has no room for them
+  PyRef others_;  // a dict: those of this request for which the table has no room
   PyRef template_;
   std::uint64_t request_ = 0;
   std::size_t in_template_ = 0;

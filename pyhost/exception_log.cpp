@@ -23,26 +23,30 @@ PyRef format(const ModuleState& state, PyObject* exception) {
   return printable(text.get());
 }
 
+void log_untold(std::string_view heading, PyObject* exception, PyObject* other) {
+  std::string message(heading);
+  message.append("\n").append(Py_TYPE(exception)->tp_name);
+  message.append(" (its traceback cannot be shown");
+  if (other != nullptr) message.append(": ").append(Py_TYPE(other)->tp_name);
+  message.append(")");
+  const Detach detach;
+  log_text(LogLevel::error, message);
+}
+
 }  // namespace
 
 void log_exception(const ModuleState& state, std::string_view heading) {
   const auto exception = PyRef::steal(py::take_exception());
   if (!exception) return;
-  std::string message(heading);
-  message += '\n';
-  if (const PyRef text = format(state, exception.get())) {
-    message.append(PyBytes_AS_STRING(text.get()),
-                   static_cast<std::size_t>(PyBytes_GET_SIZE(text.get())));
-  } else {
-    // What it raises when it is asked for its text is part of what went wrong.
-    const auto other = PyRef::steal(py::take_exception());
-    message.append(Py_TYPE(exception.get())->tp_name).append(" (its traceback cannot be shown");
-    message.append(other ? ": " : "")
-        .append(other ? Py_TYPE(other.get())->tp_name : "")
-        .append(")");
-  }
+  const PyRef text = format(state, exception.get());
+  // What it raises when it is asked for its text is part of what went wrong.
+  const auto other = PyRef::steal(text ? nullptr : py::take_exception());
+  if (!text) return log_untold(heading, exception.get(), other.get());
+  const auto size = static_cast<std::size_t>(PyBytes_GET_SIZE(text.get()));
+  const std::string_view lines(PyBytes_AS_STRING(text.get()), size);
   const Detach detach;
-  log_text(LogLevel::error, message);
+  log_text(LogLevel::error, heading);
+  log_text(LogLevel::error, lines);
 }
 
 }  // namespace pyhost

@@ -48,6 +48,8 @@ bool check(PyObject* self, Body::Got got) {
   } else if (got == Body::Got::unreadable) {
     errno = body_of(self).error();
     PyErr_SetFromErrno(PyExc_OSError);
+  } else if (got == Body::Got::no_memory) {
+    PyErr_NoMemory();
   } else if (got == Body::Got::closed) {
     PyErr_SetString(
         PyExc_ValueError,

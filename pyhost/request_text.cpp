@@ -15,13 +15,18 @@ std::string_view find_param(std::string_view params, std::string_view name) {
   return {};
 }
 
+// Not longer than a log line should be, and than what there is always memory for.
 std::string describe_request(std::string_view params) {
-  std::string text(find_param(params, "REQUEST_METHOD"));
-  const std::string_view uri = find_param(params, "REQUEST_URI");
-  text.append(" ").append(uri);
-  if (uri.empty()) {
-    text.append(find_param(params, "SCRIPT_NAME")).append(find_param(params, "PATH_INFO"));
+  constexpr std::size_t kMost = 2048;
+  std::string text(find_param(params, "REQUEST_METHOD").substr(0, kMost));
+  std::string_view path = find_param(params, "REQUEST_URI");
+  text += ' ';
+  if (path.empty()) {
+    text += find_param(params, "SCRIPT_NAME").substr(0, kMost);
+    path = find_param(params, "PATH_INFO");
   }
+  text += path.substr(0, kMost);
+  if (path.size() > kMost) text += "...";
   return escaped(text);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <charconv>
 #include <string_view>
 
@@ -62,7 +63,7 @@ void ResponseHead::clear() {
 
 bool ResponseHead::set(PyObject* status, PyObject* headers) {
   clear();
-  if (add_headers(headers) && set_status(status)) return true;
+  if (add_headers(headers) && set_status(status) && make_room()) return true;
   clear();
   return false;
 }
@@ -74,8 +75,20 @@ bool ResponseHead::set_status(PyObject* status) {
   if (!number || (text.size() > 3 && text[3] != ' ') || has_control(text)) {
     return refuse("the status must be a str like \"200 OK\"", status);
   }
-  status_ = text;
-  return true;
+  if (status_.append(text)) return true;
+  PyErr_NoMemory();
+  return false;
+}
+
+// For the lines that come later, where nobody could be told that there is no memory.
+bool ResponseHead::make_room() {
+  constexpr std::size_t kLaterLines =
+      std::string_view("Content-Length: \r\nStatus: \r\n\r\n").size();
+  constexpr std::size_t kDigits = 20;
+  const std::size_t size = lines_.view().size() + status_.view().size() + kLaterLines + kDigits;
+  if (lines_.reserve(size)) return true;
+  PyErr_NoMemory();
+  return false;
 }
 
 bool ResponseHead::add_headers(PyObject* headers) {
@@ -104,8 +117,9 @@ bool ResponseHead::add_header(PyObject* header) {
   if (equals_ignoring_case(name, "content-length") && !take_content_length(value)) {
     return refuse("there must be one Content-Length, and a number", header);
   }
-  add_line(name, value);
-  return true;
+  if (add_line(name, value)) return true;
+  PyErr_NoMemory();
+  return false;
 }
 
 bool ResponseHead::take_content_length(std::string_view value) {
@@ -122,22 +136,26 @@ void ResponseHead::offer_content_length(std::uint64_t length) {
   content_length_ = length;
   std::array<char, 20> digits;
   const char* const end = std::to_chars(digits.begin(), digits.end(), length).ptr;
-  add_line("Content-Length", {digits.data(), static_cast<std::size_t>(end - digits.data())});
+  const std::string_view value(digits.data(), static_cast<std::size_t>(end - digits.data()));
+  [[maybe_unused]] const bool fits = add_line("Content-Length", value);
+  assert(fits);
 }
 
 // 1xx, 204 and 304 have no body.
 bool ResponseHead::body_allowed() const {
-  return status_[0] != '1' && !status_.starts_with("204") && !status_.starts_with("304");
+  const std::string_view status = status_.view();
+  return status[0] != '1' && !status.starts_with("204") && !status.starts_with("304");
 }
 
-void ResponseHead::add_line(std::string_view name, std::string_view value) {
-  lines_.append(name).append(": ").append(value).append("\r\n");
+bool ResponseHead::add_line(std::string_view name, std::string_view value) {
+  return lines_.append(name) && lines_.append(": ") && lines_.append(value) &&
+         lines_.append("\r\n");
 }
 
 std::string_view ResponseHead::render() {
-  add_line("Status", status_);
-  lines_.append("\r\n");
-  return lines_;
+  const bool fits = add_line("Status", status_.view()) && lines_.append("\r\n");
+  assert(fits);
+  return fits ? lines_.view() : std::string_view();
 }
 
 }  // namespace pyhost

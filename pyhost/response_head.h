@@ -1,11 +1,12 @@
 // What start_response was given, checked and made into the lines of a CGI response head.
 #pragma once
 
+#include "pyhost/buffer.h"
 #include "pyhost/internal/py.h"
 
 #include <cstdint>
 #include <optional>
-#include <string>
+#include <string_view>
 
 namespace pyhost {
 
@@ -19,7 +20,7 @@ class ResponseHead {
   // tokens; everything is latin-1 without control characters other than tabs. What PEP 3333 says
   // of hop-by-hop headers is the gateway's affair: it drops them.
   bool set(PyObject* status, PyObject* headers);
-  bool is_set() const { return !status_.empty(); }
+  bool is_set() const { return !status_.view().empty(); }
 
   std::optional<std::uint64_t> content_length() const { return content_length_; }
   // Adds one, if the application gave none and the status allows a body.
@@ -35,10 +36,11 @@ class ResponseHead {
   bool add_header(PyObject* header);
   bool take_content_length(std::string_view value);
   bool body_allowed() const;
-  void add_line(std::string_view name, std::string_view value);
+  bool add_line(std::string_view name, std::string_view value);
+  bool make_room();
 
-  std::string lines_;
-  std::string status_;
+  Buffer lines_;
+  Buffer status_;
   std::optional<std::uint64_t> content_length_;
 };
 

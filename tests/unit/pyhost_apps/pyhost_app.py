@@ -2,13 +2,14 @@
 
 import answering
 import ending
+import greedy
 import lasting
 import process
 import reading
 
-FUNCTIONS = (
-    vars(answering) | vars(ending) | vars(lasting) | vars(process) | vars(reading)
-)
+FUNCTIONS = {}
+for module in (answering, ending, greedy, lasting, process, reading):
+    FUNCTIONS |= vars(module)
 
 
 def application(environ, start_response):
