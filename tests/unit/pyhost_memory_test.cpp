@@ -1,5 +1,5 @@
-// Where memory is short, for sizes that clients and applications choose: the request fails, with the
-// reason in the log, and the worker lives.
+// Where memory is short, for sizes that clients and applications choose: the request fails, with
+// the reason in the log, and the worker lives.
 #include "tests/unit/catch.h"
 #include "tests/unit/pyhost_driver.h"
 
@@ -20,11 +20,10 @@ TEST_CASE("memory: too little for a line of the body fails the request", "[pyhos
   if (!limits_work()) return;
   Worker worker;
   const std::string body(64 << 20, 'x');
-  const Answer answer =
-      worker.ask({.path = "/reads_long_line",
-                  .variables = {{"CONTENT_LENGTH", std::to_string(body.size())}},
-                  .mode = BodyMode::file,
-                  .body = body});
+  const Answer answer = worker.ask({.path = "/reads_long_line",
+                                    .variables = {{"CONTENT_LENGTH", std::to_string(body.size())}},
+                                    .mode = BodyMode::file,
+                                    .body = body});
   CHECK(answer.failed);
   worker.wait_log("MemoryError\n");
   CHECK(worker.ask({.path = "/one"}).body == "one block");
