@@ -10,6 +10,7 @@
 #include "daemon/master/worker_process.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
+#include "pyhost/log_socket.h"
 
 #include <algorithm>
 #include <array>
@@ -21,6 +22,7 @@
 #include <poll.h>
 #include <string>
 #include <string_view>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
@@ -32,44 +34,66 @@ namespace {
 // How long a worker gets to end when the application is loaded and not needed any more.
 constexpr std::chrono::seconds kEndPatience{2};
 
-// Passes on what the worker says, without the marks (between bytes 1) that are for the gateway.
+// Passes on what the worker says, line by line, without what is for the log.
 class OutputPasser {
  public:
-  explicit OutputPasser(pyhost::UniqueFd fd) : fd_(std::move(fd)) {}
+  OutputPasser(pyhost::UniqueFd output, pyhost::UniqueFd entries)
+      : output_(std::move(output)), entries_(std::move(entries)) {}
+  ~OutputPasser() { show(line_); }
+  OutputPasser(const OutputPasser&) = delete;
+  OutputPasser& operator=(const OutputPasser&) = delete;
 
-  int fd() const { return fd_.get(); }
-  bool at_end() const { return !fd_; }
-  // Without blocking.
-  void pass() {
-    std::array<char, 4096> chunk;
-    const ssize_t got = ::read(fd_.get(), chunk.data(), chunk.size());
-    if (got == 0) fd_.reset();
-    if (got <= 0) return;
-    for (char character : std::string_view(chunk.data(), static_cast<std::size_t>(got))) {
-      if (character == '\x01') {
-        in_mark_ = !in_mark_;
-      } else if (!in_mark_) {
-        std::cerr.put(character);
-      }
+  bool at_end() const { return !output_ && !entries_; }
+  // Waits until there is something, or `other` is readable, and passes it on; false when `due`
+  // comes first.
+  bool pass(int other, TimePoint due) {
+    std::array<pollfd, 3> fds{
+        {{other, POLLIN, 0}, {output_.get(), POLLIN, 0}, {entries_.get(), POLLIN, 0}}};
+    const auto left = std::chrono::ceil<Milliseconds>(due - std::chrono::steady_clock::now());
+    if (::poll(fds.data(), fds.size(), std::max(0, static_cast<int>(left.count()))) <= 0) {
+      return false;
     }
+    if (fds[2].revents != 0) pass_entry();
+    if (fds[1].revents != 0) pass_output();
+    return true;
   }
 
  private:
-  pyhost::UniqueFd fd_;
-  bool in_mark_ = false;
-};
+  static void show(std::string_view lines) {
+    while (!lines.empty()) {
+      const std::string_view line = lines.substr(0, lines.find('\n'));
+      std::cerr << escape_unprintable(line) << '\n';
+      lines.remove_prefix(std::min(line.size() + 1, lines.size()));
+    }
+  }
+  void pass_entry() {
+    std::array<char, pyhost::kMaxLogPacket> packet;
+    const ssize_t got = ::recv(entries_.get(), packet.data(), packet.size(), MSG_DONTWAIT);
+    if (got == 0) entries_.reset();
+    if (got <= 0) return;
+    const auto entry = pyhost::parse_entry({packet.data(), static_cast<std::size_t>(got)});
+    if (entry) show(entry->text);
+  }
+  void pass_output() {
+    std::array<char, 4096> chunk;
+    const ssize_t got = ::read(output_.get(), chunk.data(), chunk.size());
+    if (got == 0) output_.reset();
+    if (got <= 0) return;
+    line_.append(chunk.data(), static_cast<std::size_t>(got));
+    const std::size_t end = line_.rfind('\n') + 1;  // 0: none
+    show(std::string_view(line_).substr(0, end));
+    line_.erase(0, end);
+  }
 
-// Waits until one of the descriptors is readable; false when `due` comes first.
-bool wait_readable(std::array<pollfd, 2> entries, TimePoint due) {
-  const auto left = std::chrono::ceil<Milliseconds>(due - std::chrono::steady_clock::now());
-  return ::poll(entries.data(), entries.size(), std::max(0, static_cast<int>(left.count()))) > 0;
-}
+  pyhost::UniqueFd output_;
+  pyhost::UniqueFd entries_;
+  std::string line_;
+};
 
 // The worker's first line; empty when it ends, or `due` comes, before there is one.
 std::optional<std::string> first_line(WorkerProcess& worker, OutputPasser& output, TimePoint due) {
   while (worker.status_fd() >= 0) {
-    if (!wait_readable({{{worker.status_fd(), POLLIN, 0}, {output.fd(), POLLIN, 0}}}, due)) break;
-    if (!output.at_end()) output.pass();
+    if (!output.pass(worker.status_fd(), due)) break;
     if (auto line = worker.read_status()) return line;
   }
   return std::nullopt;
@@ -77,8 +101,7 @@ std::optional<std::string> first_line(WorkerProcess& worker, OutputPasser& outpu
 
 // Sees the worker off, by force in the end; returns its wait status.
 int end_worker(const WorkerProcess& worker, OutputPasser& output, TimePoint due) {
-  while (!output.at_end() && wait_readable({{{output.fd(), POLLIN, 0}, {-1, 0, 0}}}, due)) {
-    output.pass();
+  while (!output.at_end() && output.pass(-1, due)) {
   }
   ::kill(-worker.pid(), SIGKILL);
   int wait_status = 0;
@@ -91,7 +114,7 @@ void try_application(const WorkerPlan& plan) {
   if (const std::string wrong = spawn_worker(plan, 1, process); !wrong.empty()) {
     fail_start(ExitStatus::system, wrong);
   }
-  OutputPasser output(std::move(process.output));
+  OutputPasser output(std::move(process.output), std::move(process.log));
   WorkerProcess worker(std::move(process), plan.pool.name + "/1", 1, 1);
   const TimePoint start = std::chrono::steady_clock::now();
   const auto line = first_line(worker, output, start + plan.pool.start_timeout);

@@ -5,7 +5,6 @@ target_sources(daemon_core PRIVATE
   gateway/access_format.cpp
   gateway/access_log.cpp
   gateway/access_record.cpp
-  gateway/access_text.cpp
   gateway/body_store.cpp
   gateway/cgi_request.cpp
   gateway/connection.cpp

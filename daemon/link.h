@@ -18,7 +18,8 @@ namespace pycgid {
 enum class MessageType : std::uint32_t {
   // master to gateway
   worker_started,  // worker, pid, pool, generation; text: its name in the log ("blog/2");
-                   // fds: read end of its stdout and stderr
+                   // fds: read end of its stdout and stderr, and the gateway's side of its log
+                   // socket
   worker_ready,    // worker, which has loaded the application; fds: the gateway's ChannelFds
                    // (memory, bell, passing)
   worker_exited,   // worker; text: what to log about it, see gateway/worker_end.h

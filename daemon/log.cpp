@@ -1,6 +1,6 @@
-// The error log, see log.h.
 #include "daemon/log.h"
 
+#include "daemon/escape.h"
 #include "daemon/syslog_socket.h"
 #include "daemon/text.h"
 
@@ -8,8 +8,10 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <optional>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 #include <utility>
@@ -19,12 +21,22 @@ namespace {
 
 constexpr std::string_view kStandardError = "stderr";
 
+// Whether systemd-journald reads what is written there, as systemd.exec(5) has it.
+bool leads_to_journal(int fd) {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  struct stat info {};
+  if (stream == nullptr || ::fstat(fd, &info) != 0) return false;
+  return concat(std::uint64_t{info.st_dev}, ":", std::uint64_t{info.st_ino}) == stream;
+}
+
 // Each process writes its log from one thread; the identity changes once, after fork.
 struct LogState {
   std::string identity = "pycgid";
   LogLevel level = LogLevel::notice;
+  LogFormat format = LogFormat::text;
   int fd = STDERR_FILENO;
   std::optional<SyslogSocket> syslog{};  // in place of fd
+  bool is_journal = leads_to_journal(STDERR_FILENO);
   bool failing = false;
   bool torn = false;  // the last line was written in part
   std::uint64_t lost = 0;
@@ -33,22 +45,6 @@ struct LogState {
 LogState& state() {
   static LogState instance;
   return instance;
-}
-
-const char* level_name(LogLevel level) {
-  switch (level) {
-    case LogLevel::error:
-      return "error";
-    case LogLevel::warning:
-      return "warning";
-    case LogLevel::notice:
-      return "notice";
-    case LogLevel::info:
-      return "info";
-    case LogLevel::debug:
-      return "debug";
-  }
-  return "error";
 }
 
 int severity(LogLevel level) {
@@ -69,53 +65,36 @@ std::string timestamp() {
   return std::string(date.data(), length) + fraction.data();
 }
 
-void append_hex(std::string& into, unsigned char byte) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  into += "\\x";
-  into += kDigits[byte >> 4];
-  into += kDigits[byte & 15];
-}
-
-void append_escaped(std::string& into, char character) {
-  switch (character) {
-    case '\n':
-      into += "\\n";
-      break;
-    case '\t':
-      into += "\\t";
-      break;
-    case '\\':
-      into += "\\\\";
-      break;
-    default:
-      append_hex(into, static_cast<unsigned char>(character));
-  }
-}
-
-// C1 controls (U+0080 to U+009F) steer terminals like the escape character does.
-bool is_c1_control(std::string_view text, std::size_t at) {
-  if (text[at] != '\xc2' || at + 1 == text.size()) return false;
-  const auto next = static_cast<unsigned char>(text[at + 1]);
-  return next >= 0x80 && next <= 0x9f;
-}
-
-bool needs_escape(char character) {
-  const auto byte = static_cast<unsigned char>(character);
-  return byte < 0x20 || byte == 0x7f || character == '\\';
-}
-
-std::string whole_line(LogLevel level, std::string_view message) {
-  return concat(timestamp(), " ", level_name(level), " ", message, "\n");
-}
-
 // Returns the error, 0 when there was none.
 int write_line(std::string line) {
   LogState& log = state();
   if (log.torn) line.insert(line.begin(), '\n');
-  const ssize_t written = ::write(log.fd, line.data(), line.size());
-  if (written < 0) return errno;
-  log.torn = static_cast<std::size_t>(written) < line.size();
-  return log.torn ? ENOSPC : 0;
+  std::string_view rest = line;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(log.fd, rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) break;
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (rest.empty()) {
+    log.torn = false;
+    return 0;
+  }
+  const int error = errno;
+  if (rest.size() < line.size()) log.torn = line[line.size() - rest.size() - 1] != '\n';
+  return error;
+}
+
+// Each line of the entry is a message of its own.
+int send_lines(SyslogSocket& syslog, LogLevel level, std::string_view lines) {
+  int error = 0;
+  while (!lines.empty()) {
+    const std::size_t size = lines.find('\n');
+    const int failed = syslog.send(severity(level), lines.substr(0, size));
+    if (failed != 0) error = failed;
+    lines.remove_prefix(size + 1);
+  }
+  return error;
 }
 
 // A full disk or a vanished reader of the log must not stop the service.
@@ -128,10 +107,11 @@ void note_outcome(int error) {
   }
   ++log.lost;
   if (std::exchange(log.failing, true) || (log.fd == STDERR_FILENO && !log.syslog)) return;
+  const std::string text = concat("cannot write the log: ", reason(error),
+                                  " (option \"log\"); its lines are lost until it can be written "
+                                  "again");
   const std::string line =
-      whole_line(LogLevel::error,
-                 concat(log.identity, ": cannot write the log: ", reason(error),
-                        " (option \"log\"); its lines are lost until it can be written again"));
+      format_entry({.level = LogLevel::error, .object = log.identity, .text = text});
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
@@ -145,8 +125,13 @@ void set_log_level(LogLevel level) {
   state().level = level;
 }
 
+void set_log_format(LogFormat format) {
+  state().format = format;
+}
+
 void set_log_fd(int fd) {
   state().fd = fd;
+  state().is_journal = leads_to_journal(fd);
   state().syslog.reset();
   state().torn = false;
 }
@@ -194,32 +179,28 @@ void log_debug(std::string_view text) {
   log_line(LogLevel::debug, state().identity, text);
 }
 
-std::string format_line(LogLevel level, std::string_view object, std::string_view text) {
-  return whole_line(level, concat(escape_control(object), ": ", escape_control(text)));
+std::string journal_priority(LogLevel level) {
+  return state().is_journal ? concat("<", severity(level), ">") : "";
+}
+
+std::string format_entry(const LogRecord& record) {
+  return format_record(state().format, record, {.time = timestamp()});
 }
 
 void log_line(LogLevel level, std::string_view object, std::string_view text) {
-  if (!log_enabled(level)) return;
-  const std::string message = concat(escape_control(object), ": ", escape_control(text));
-  auto& syslog = state().syslog;
-  note_outcome(syslog ? syslog->send(severity(level), message)
-                      : write_line(whole_line(level, message)));
+  log_record({.level = level, .object = object, .text = text});
 }
 
-std::string escape_control(std::string_view text) {
-  std::string escaped;
-  escaped.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (is_c1_control(text, i)) {
-      append_hex(escaped, static_cast<unsigned char>(text[i]));
-      append_hex(escaped, static_cast<unsigned char>(text[++i]));
-    } else if (needs_escape(text[i])) {
-      append_escaped(escaped, text[i]);
-    } else {
-      escaped += text[i];
-    }
+void log_record(const LogRecord& record) {
+  if (!log_enabled(record.level)) return;
+  LogState& log = state();
+  if (log.syslog) {
+    const std::string lines = format_record(log.format, record, {});
+    return note_outcome(send_lines(*log.syslog, record.level, lines));
   }
-  return escaped;
+  const std::string priority = journal_priority(record.level);
+  note_outcome(
+      write_line(format_record(log.format, record, {.priority = priority, .time = timestamp()})));
 }
 
 }  // namespace pycgid

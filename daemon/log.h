@@ -1,11 +1,13 @@
 // The error log: one line an event, in the form of CONTRACT.md:
 //   2026-11-22T05:49:44.123Z notice blog/2[4711]: text
-// Control characters are escaped, so that nothing from outside can forge a line. Each line leaves
-// in one write(2). Used by master and gateway, each from its one thread; workers have their lines
-// written by the gateway. A line that cannot be written is lost, which is told once, on standard
-// error.
+// or as option "log-format" has it. Control characters are escaped, so that nothing from outside
+// can forge a line. Each entry leaves in one write(2). Used by master and gateway, each from its
+// one thread; workers have their lines written by the gateway. A line that cannot be written is
+// lost, which is told once, on standard error.
 #pragma once
 
+#include "daemon/escape.h"
+#include "daemon/log_format.h"
 #include "daemon/settings.h"
 
 #include <string>
@@ -16,6 +18,7 @@ namespace pycgid {
 // Who speaks when no object is given: "master" or "gateway"; the pid is taken once, here.
 void set_log_identity(std::string_view name);
 void set_log_level(LogLevel level);
+void set_log_format(LogFormat format);
 // Lines go to this descriptor from now on; it is not owned. Default: 2.
 void set_log_fd(int fd);
 // Lines go to the system's log from now on, with a facility of <syslog.h>.
@@ -38,10 +41,13 @@ void log_debug(std::string_view text);
 // A line about, or from, `object`, for instance "blog/2[4711]".
 void log_line(LogLevel level, std::string_view object, std::string_view text);
 
-// Such a line, with its end, for another file than the error log.
-std::string format_line(LogLevel level, std::string_view object, std::string_view text);
+// An entry that has more to it.
+void log_record(const LogRecord& record);
 
-// `text` with every control character (and backslash) as \n, \t or \xNN.
-std::string escape_control(std::string_view text);
+// The lines of an entry, with their ends, for another file than the error log.
+std::string format_entry(const LogRecord& record);
+
+// "<3>" where systemd-journald reads standard error and the log goes there, else nothing.
+std::string journal_priority(LogLevel level);
 
 }  // namespace pycgid

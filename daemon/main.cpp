@@ -32,6 +32,7 @@ void run_master(const ConfigSource& source, LoadedConfiguration& configuration,
   LogFiles logs(configuration.settings);
   logs.open();
   set_log_level(configuration.settings.log_level);
+  set_log_format(configuration.settings.log_format);
   set_log_identity("master");
   Master master(source, configuration, logs, title, service);
   title.set("pycgid: master");
@@ -61,7 +62,8 @@ void serve(const ConfigSource& source, const ProcessTitle& title) {
 void check(const CommandLine& command) {
   const auto [written, settings] = load(command.source);
   for (const std::string& warning : written.warnings) {
-    std::cerr << "pycgid: warning: " << escape_control(warning) << '\n';
+    std::cerr << journal_priority(LogLevel::warning)
+              << "pycgid: warning: " << escape_control(warning) << '\n';
   }
   const bool show = command.action == CommandLine::Action::check_and_show;
   check_settings(settings, show ? "# " : "");
@@ -88,7 +90,7 @@ void act(const CommandLine& command, const ProcessTitle& title) {
 }
 
 int report(ExitStatus status, const std::string& text) {
-  std::cerr << "pycgid: " << escape_control(text) << '\n';
+  std::cerr << journal_priority(LogLevel::error) << "pycgid: " << escape_control(text) << '\n';
   return static_cast<int>(status);
 }
 

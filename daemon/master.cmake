@@ -9,8 +9,10 @@ target_sources(daemon_core PRIVATE
   cpu_count.cpp
   handover.cpp
   libexec.cpp
+  escape.cpp
   link.cpp
   log.cpp
+  log_format.cpp
   notify_socket.cpp
   option_table.cpp
   option_values.cpp

@@ -140,6 +140,13 @@ std::string set_access_format(Settings& settings, std::string_view value, const 
   return set_text<&PoolSettings::access_format>(settings, value, row);
 }
 
+std::string set_log_format(Settings& settings, std::string_view value, const OptionRow&) {
+  const auto format = parse_log_format(value);
+  if (!format) return "must be text, plain or json";
+  settings.log_format = *format;
+  return {};
+}
+
 std::string set_log_level(Settings& settings, std::string_view value, const OptionRow&) {
   const auto level = parse_log_level(value);
   if (!level) return "must be error, warning, notice, info or debug";
@@ -318,6 +325,9 @@ constexpr OptionRow kRows[] = {
    set_log, {}, kOnce, kGlobal},
   {"log-level", "LEVEL", "notice", Sec::logs, "error, warning, notice, info or debug",
    set_log_level, {}, kOnce, kGlobal},
+  {"log-format", "FORM", "text", Sec::logs,
+   "text, plain (the application's lines as they are) or json (an object a line)",
+   set_log_format, {}, kOnce, kGlobal},
   {"access-log", "WHERE", "off", Sec::logs, "one line a request: off, or as option log",
    set_access_log},
   {"access-format", "FORMAT", "combined", Sec::logs,

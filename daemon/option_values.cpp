@@ -132,6 +132,13 @@ std::optional<unsigned> parse_mode(std::string_view text) {
   return static_cast<unsigned>(*mode);
 }
 
+std::optional<LogFormat> parse_log_format(std::string_view text) {
+  if (text == "text") return LogFormat::text;
+  if (text == "plain") return LogFormat::plain;
+  if (text == "json") return LogFormat::json;
+  return std::nullopt;
+}
+
 std::optional<LogLevel> parse_log_level(std::string_view text) {
   constexpr std::array<std::pair<std::string_view, LogLevel>, 5> kLevels{
       {{"error", LogLevel::error},

@@ -22,6 +22,7 @@ std::optional<bool> parse_flag(std::string_view text);
 // Octal permission bits, up to 0777.
 std::optional<unsigned> parse_mode(std::string_view text);
 std::optional<LogLevel> parse_log_level(std::string_view text);
+std::optional<LogFormat> parse_log_format(std::string_view text);
 
 // What was meant by "512MB" or "30 sec": "512M", "30s"; "" when that is not clear.
 std::string nearest_size(std::string_view text);

@@ -44,6 +44,7 @@ struct NamedFile {
 };
 
 enum class LogLevel { error, warning, notice, info, debug };
+enum class LogFormat { text, plain, json };
 
 // Of a size that has no limit.
 constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
@@ -129,6 +130,7 @@ struct Settings {
   std::string pidfile;         // empty: none
   std::string log = "stderr";  // or "syslog", "syslog:FACILITY", a path
   LogLevel log_level = LogLevel::notice;
+  LogFormat log_format = LogFormat::text;
   std::uint64_t rotate_size = 0;  // of logs; 0: off
   std::string control;            // path of pycgidctl's socket; empty: off
   std::string libexec_dir;        // where boot.py and the pyhost modules are

@@ -17,6 +17,10 @@ namespace {
 
 constexpr std::string_view kName = "syslog";
 
+// What a log daemon takes that limits messages at all: RFC 5424 section 6.1.
+constexpr std::size_t kSurelyFits = 2048;
+constexpr std::string_view kCut = "... (cut)";
+
 struct Facility {
   std::string_view name;
   int code;
@@ -72,7 +76,10 @@ int SyslogSocket::send(int severity, std::string_view text) {
 
 int SyslogSocket::try_send(std::string_view message) {
   constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
-  return ::send(fd_.get(), message.data(), message.size(), kFlags) < 0 ? errno : 0;
+  if (::send(fd_.get(), message.data(), message.size(), kFlags) >= 0) return 0;
+  if (errno != EMSGSIZE || message.size() <= kSurelyFits) return errno;
+  const std::string cut = concat(message.substr(0, kSurelyFits - kCut.size()), kCut);
+  return ::send(fd_.get(), cut.data(), cut.size(), kFlags) < 0 ? errno : 0;
 }
 
 int SyslogSocket::connect() {

@@ -23,7 +23,7 @@ WRONG_CONFIGURATION = 78  # EX_CONFIG: can never work as it is
 MAY_WORK_LATER = 75  # EX_TEMPFAIL
 SYSTEM_ERROR = 71  # EX_OSERR
 
-DESCRIPTORS = {"memory_fd", "bell_fd", "passing_fd", "status_fd", "orders_fd"}
+DESCRIPTORS = {"log_fd", "memory_fd", "bell_fd", "passing_fd", "status_fd", "orders_fd"}
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -121,6 +121,7 @@ def run(options):
     if wrong := load_script("diagnosis").problem():
         raise Refused(WRONG_CONFIGURATION, wrong)
     host = load_module("pycgid_host", find_host())
+    host.open_log(options["log_fd"])
     take_signals(host)
     sys.modules["pycgid"] = load_script("application_module").make(host, options["version"])
     for script in ("application_name", "exception_text", "interface"):

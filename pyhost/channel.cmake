@@ -6,6 +6,7 @@ target_sources(pyhost_channel PRIVATE
   channel_intake.cpp
   channel_worker.cpp
   fork_order.cpp
+  log_socket.cpp
   own_fds.cpp
   session.cpp
   internal/channel_files.cpp

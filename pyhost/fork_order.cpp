@@ -18,7 +18,7 @@ struct Head {
   std::uint32_t number = 0;
 };
 
-constexpr std::size_t kFds = 5;
+constexpr std::size_t kFds = 6;
 
 union ControlBuffer {
   cmsghdr align;
@@ -70,7 +70,8 @@ std::error_code create_order_link(OrderLink& link) {
 
 bool send_order(int master, const ForkOrder& order) {
   const WorkerSide& side = order.side;
-  const std::array<int, kFds> fds{side.status.get(), side.output.get(), side.channel.memory.get(),
+  const std::array<int, kFds> fds{side.status.get(),       side.output.get(),
+                                  side.log.get(),          side.channel.memory.get(),
                                   side.channel.bell.get(), side.channel.passing.get()};
   Head head{order.id, order.number};
   iovec part{&head, sizeof head};
@@ -97,8 +98,8 @@ Received receive_order(int workers, ForkOrder& order) {
   std::memcpy(fds.data(), given, sizeof fds);
   order.id = head.id;
   order.number = head.number;
-  order.side = {UniqueFd(fds[0]), UniqueFd(fds[1]),
-                ChannelFds{UniqueFd(fds[2]), UniqueFd(fds[3]), UniqueFd(fds[4])}};
+  order.side = {UniqueFd(fds[0]), UniqueFd(fds[1]), UniqueFd(fds[2]),
+                ChannelFds{UniqueFd(fds[3]), UniqueFd(fds[4]), UniqueFd(fds[5])}};
   return Received::message;
 }
 

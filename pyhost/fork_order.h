@@ -22,6 +22,7 @@ namespace pyhost {
 struct WorkerSide {
   UniqueFd status;  // takes one line: "ready" or "error STATUS MESSAGE"
   UniqueFd output;  // becomes its standard output and error
+  UniqueFd log;     // see log_socket.h
   ChannelFds channel;
 };
 

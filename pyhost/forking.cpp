@@ -55,10 +55,11 @@ void become_worker(const Family& family, UniqueFd orders, ForkOrder& order) {
   ::dup2(order.side.output.get(), STDOUT_FILENO);
   ::dup2(order.side.output.get(), STDERR_FILENO);
   order.side.output.reset();
-  for (UniqueFd* fd : {&order.side.status, &order.side.channel.memory, &order.side.channel.bell,
-                       &order.side.channel.passing}) {
+  for (UniqueFd* fd : {&order.side.status, &order.side.log, &order.side.channel.memory,
+                       &order.side.channel.bell, &order.side.channel.passing}) {
     move_away(*fd);
   }
+  set_log_socket(order.side.log.release());
 }
 
 // In the process in between. Returns in the worker only.

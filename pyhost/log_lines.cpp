@@ -1,20 +1,38 @@
 #include "pyhost/log_lines.h"
 
-#include <algorithm>
 #include <array>
-#include <cerrno>
-#include <climits>
-#include <poll.h>
+#include <cstddef>
 #include <string>
-#include <unistd.h>
 
 namespace pyhost {
 namespace {
 
-constexpr int kLogFd = 2;
-constexpr char kMark = '\x01';
-constexpr std::size_t kMaxId = 64;
-constexpr std::size_t kMaxText = PIPE_BUF - kMaxId - 4;  // the marks, the level and the newline
+// What a thread keeps for its next line; more goes back to the system.
+constexpr std::size_t kKeptRoom = 4096;
+
+// A line that is being written, of which a part that is too long is only counted.
+class UnfinishedLine {
+ public:
+  bool empty() const { return text_.empty(); }
+  bool takes(std::size_t bytes) const { return text_.size() + bytes <= kMaxLogText; }
+  void append(std::string_view bytes) {
+    const std::string_view kept = bytes.substr(0, kMaxLogText - text_.size());
+    text_.append(kept);
+    dropped_ += bytes.size() - kept.size();
+  }
+  // The whole line; nothing is left.
+  std::string take() {
+    std::string line = dropped_ == 0 ? text_ : cut_text(text_, dropped_);
+    dropped_ = 0;
+    text_.clear();
+    if (text_.capacity() > kKeptRoom) std::string().swap(text_);
+    return line;
+  }
+
+ private:
+  std::string text_;
+  std::size_t dropped_ = 0;
+};
 
 class ThreadLog {
  public:
@@ -27,15 +45,22 @@ class ThreadLog {
     flush(LogStream::err);
   }
 
-  void set_id(std::string_view id) { id_.assign(id.substr(0, kMaxId)); }
-  std::string& unfinished(LogStream stream) { return unfinished_[static_cast<unsigned>(stream)]; }
-
-  void write_line(LogLevel level, std::string_view line) const;
-  void flush(LogStream stream);
+  const std::string& id() const { return id_; }
+  void set_id(std::string_view id) { id_.assign(id); }
+  UnfinishedLine& unfinished(LogStream stream) {
+    return unfinished_[static_cast<unsigned>(stream)];
+  }
+  void end_line(LogStream stream) {
+    const std::string line = unfinished(stream).take();
+    say({LogLevel::notice, true, id_, line});
+  }
+  void flush(LogStream stream) {
+    if (!unfinished(stream).empty()) end_line(stream);
+  }
 
  private:
   std::string id_;
-  std::array<std::string, 2> unfinished_;
+  std::array<UnfinishedLine, 2> unfinished_;
 };
 
 ThreadLog& thread_log() {
@@ -43,59 +68,23 @@ ThreadLog& thread_log() {
   return log;
 }
 
-// A pipe that somebody made non-blocking is waited for; one that is gone loses the line.
-void write_whole(std::string_view bytes) {
-  while (::write(kLogFd, bytes.data(), bytes.size()) < 0) {
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN) return;
-    pollfd pipe{kLogFd, POLLOUT, 0};
-    ::poll(&pipe, 1, -1);
-  }
-}
-
-// How much of `text` fits into a line, without cutting a UTF-8 character in two.
-std::size_t fitting(std::string_view text) {
-  if (text.size() <= kMaxText) return text.size();
-  std::size_t end = kMaxText;
-  while (end > kMaxText - 4 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return end;
-}
-
-void ThreadLog::write_line(LogLevel level, std::string_view line) const {
-  std::array<char, PIPE_BUF> buffer;
-  buffer[0] = kMark;
-  buffer[1] = static_cast<char>(level);
-  std::size_t prefix = 2 + id_.copy(buffer.data() + 2, kMaxId);
-  buffer[prefix++] = kMark;
-  do {
-    const std::size_t piece = fitting(line);
-    char* end = std::copy_n(line.data(), piece, buffer.data() + prefix);
-    *end++ = '\n';
-    write_whole({buffer.data(), static_cast<std::size_t>(end - buffer.data())});
-    line.remove_prefix(piece);
-  } while (!line.empty());
-}
-
-void ThreadLog::flush(LogStream stream) {
-  std::string& line = unfinished(stream);
-  if (line.empty()) return;
-  write_line(LogLevel::notice, line);
-  line.clear();
+std::string_view without_last_newline(std::string_view text) {
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  return text;
 }
 
 }  // namespace
 
 void log_text(LogLevel level, std::string_view text) {
-  for (;;) {
-    const std::size_t newline = text.find('\n');
-    thread_log().write_line(level, text.substr(0, newline));
-    if (newline == std::string_view::npos || newline + 1 == text.size()) return;
-    text.remove_prefix(newline + 1);
-  }
+  say({level, false, thread_log().id(), without_last_newline(text)});
+}
+
+void log_application(LogLevel level, std::string_view text) {
+  say({level, true, thread_log().id(), without_last_newline(text)});
 }
 
 std::string escaped(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789abcdef";
+  constexpr std::string_view kHex = "0123456789ABCDEF";
   std::string result;
   result.reserve(text.size());
   for (const char c : text) {
@@ -103,32 +92,25 @@ std::string escaped(std::string_view text) {
     if (byte >= 0x20 && byte != 0x7F) {
       result += c;
     } else {
-      result += {'\\', 'x', kHex[byte >> 4], kHex[byte & 15]};
+      result += {'%', kHex[byte >> 4], kHex[byte & 15]};
     }
   }
   return result;
 }
 
 bool stays_in_line(LogStream stream, std::string_view bytes) {
-  return thread_log().unfinished(stream).size() + bytes.size() <= kMaxText &&
+  return thread_log().unfinished(stream).takes(bytes.size()) &&
          bytes.find('\n') == std::string_view::npos;
 }
 
 void append_to_log(LogStream stream, std::string_view bytes) {
   ThreadLog& log = thread_log();
-  std::string& line = log.unfinished(stream);
   for (std::size_t newline; (newline = bytes.find('\n')) != std::string_view::npos;) {
-    line.append(bytes.substr(0, newline));
-    log.write_line(LogLevel::notice, line);
-    line.clear();
+    log.unfinished(stream).append(bytes.substr(0, newline));
+    log.end_line(stream);
     bytes.remove_prefix(newline + 1);
   }
-  line.append(bytes);
-  std::string_view rest = line;
-  for (std::size_t piece; (piece = fitting(rest)) < rest.size(); rest.remove_prefix(piece)) {
-    log.write_line(LogLevel::notice, rest.substr(0, piece));
-  }
-  line.erase(0, line.size() - rest.size());
+  log.unfinished(stream).append(bytes);
 }
 
 void flush_log(LogStream stream) {

@@ -1,31 +1,21 @@
-// Lines to the gateway, which reads the pipe behind descriptor 2 and writes the log. Each line says
-// its level and the request that its thread works on:
-//
-//   \x01 LEVEL REQUEST-ID \x01 text \n        the id is empty in threads that run no request
-//
-// and leaves in one write(2) of at most PIPE_BUF bytes, so that lines of several threads and
-// processes never mix; longer ones are cut into several. Any thread; may block: call without the
-// GIL. No Python here.
+// What a worker's threads have to say for the log, each entry with the request that its thread
+// works on. Any thread; may block: call without the GIL. No Python here.
 #pragma once
+
+#include "pyhost/log_socket.h"
 
 #include <string>
 #include <string_view>
 
 namespace pyhost {
 
-enum class LogLevel : char {
-  error = 'E',
-  warning = 'W',
-  notice = 'N',
-  info = 'I',
-  debug = 'D',
-  slow = 'S'  // a warning for the log of slow requests, where there is one
-};
-
-// One line for each line of `text`.
+// One entry; the text may have several lines.
 void log_text(LogLevel level, std::string_view text);
+// Likewise, in the application's own words.
+void log_application(LogLevel level, std::string_view text);
 
-// `text` with control characters as \xNN, so that nothing from outside begins a line of its own.
+// `text` with control characters as a URI has them (%0A), so that nothing from outside begins a
+// line of its own.
 std::string escaped(std::string_view text);
 
 // What an application prints, in pieces: sys.stdout (0) and sys.stderr (1). Each thread collects
@@ -39,7 +29,7 @@ void append_to_log(LogStream stream, std::string_view bytes);
 void flush_log(LogStream stream);
 bool has_unfinished_line(LogStream stream);
 
-// Marks this thread's lines with a request, for as long as the object lives.
+// Marks this thread's entries with a request, for as long as the object lives.
 class LogRequest {
  public:
   explicit LogRequest(std::string_view id);

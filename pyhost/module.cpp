@@ -175,6 +175,28 @@ PyObject* log_warning(PyObject*, PyObject* text) {
   Py_RETURN_NONE;
 }
 
+// Of the numbers that module logging has.
+LogLevel level_of(int number) {
+  if (number >= 40) return LogLevel::error;
+  if (number >= 30) return LogLevel::warning;
+  if (number >= 20) return LogLevel::info;
+  return LogLevel::debug;
+}
+
+// log_record(level, text): an entry in the application's own words.
+PyObject* log_record(PyObject*, PyObject* args) {
+  int level = 0;
+  Py_buffer text;
+  if (!PyArg_ParseTuple(args, "iy*:log_record", &level, &text)) return nullptr;
+  {
+    const Detach detach;
+    log_application(level_of(level),
+                    {static_cast<const char*>(text.buf), static_cast<std::size_t>(text.len)});
+  }
+  PyBuffer_Release(&text);
+  Py_RETURN_NONE;
+}
+
 PyObject* fork_until_over(PyObject* module, PyObject* orders) {
   const int fd = static_cast<int>(PyLong_AsLong(orders));
   if (PyErr_Occurred()) return nullptr;
@@ -204,6 +226,13 @@ bool parse(PyObject* args, PyObject* kwargs, ServeArguments& into) {
              args, kwargs, "$OO!OiiiiI:serve", const_cast<char**>(names.data()), &into.application,
              &PyDict_Type, &into.constants, &into.start_threads, &into.status_fd, &into.memory_fd,
              &into.bell_fd, &into.passing_fd, &into.threads) != 0;
+}
+
+PyObject* open_log(PyObject*, PyObject* number) {
+  const int fd = static_cast<int>(PyLong_AsLong(number));
+  if (PyErr_Occurred()) return nullptr;
+  set_log_socket(fd);
+  Py_RETURN_NONE;
 }
 
 PyObject* own_fd(PyObject*, PyObject* number) {
@@ -244,9 +273,12 @@ PyMethodDef functions[] = {
      "log_write(fd, data, /) -> int: prints to the log, line by line"},
     {"log_flush", log_flush, METH_O, "log_flush(fd, /): ends this thread's unfinished line"},
     {"log_warning", log_warning, METH_O, "log_warning(text, /): a line of that level"},
+    {"log_record", log_record, METH_VARARGS,
+     "log_record(level, text, /): an entry of bytes, with a level of logging's"},
     {"fork_workers", fork_until_over, METH_O,
      "fork_workers(orders_fd, /) -> (number, memory_fd, bell_fd, passing_fd, status_fd) in each "
      "worker that it forks, None in the template when no more are wanted"},
+    {"open_log", open_log, METH_O, "open_log(fd, /): the socket that leads to the log"},
     {"is_ours", own_fd, METH_O,
      "is_ours(fd, /) -> bool: whether that is still the daemon's descriptor"},
     {"set_process_title", set_title, METH_O, "set_process_title(title, /): what ps shows"},

@@ -1,5 +1,7 @@
 #include "pyhost/own_fds.h"
 
+#include "pyhost/log_socket.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -64,7 +66,9 @@ void close_ours(UniqueFd& fd) {
 void end_without(std::string_view name) {
   std::string line("the application has closed or replaced a descriptor of the daemon's: ");
   line.append(name).append("; it must not close descriptors that it has not opened\n");
-  if (is_ours(STDERR_FILENO)) {
+  if (is_heard()) {
+    say({LogLevel::error, false, {}, std::string_view(line).substr(0, line.size() - 1)});
+  } else if (is_ours(STDERR_FILENO)) {
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
   }
   ::_exit(kLostDescriptor);

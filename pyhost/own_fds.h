@@ -51,7 +51,7 @@ void move_away(UniqueFd& fd);
 void close_ours(UniqueFd& fd);
 
 // The worker cannot go on: the application has closed the descriptor called `name`, or replaced it.
-// Says so on standard error and ends the process, so that another one is started.
+// Says so and ends the process, so that another one is started.
 [[noreturn]] void end_without(std::string_view name);
 
 }  // namespace pyhost

@@ -1,7 +1,7 @@
 // The codes of option "access-format", see access_codes.h.
 #include "daemon/gateway/access_codes.h"
 
-#include "daemon/gateway/access_text.h"
+#include "daemon/escape.h"
 #include "daemon/gateway/http_syntax.h"
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // Option "access-format", see access_format.h.
 #include "daemon/gateway/access_format.h"
 
+#include "daemon/escape.h"
 #include "daemon/gateway/access_codes.h"
-#include "daemon/gateway/access_text.h"
 #include "daemon/text.h"
 
 #include <array>

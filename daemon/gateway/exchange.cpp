@@ -344,7 +344,7 @@ void Exchange::timed_out() {
 
 void Exchange::not_served() {
   dispatched_ = false;
-  stats().count(Failure::not_started);
+  context_.dispatcher.note_refusal(Failure::not_started);
   refuse(503, "the pool was removed, and its workers have ended");
 }
 

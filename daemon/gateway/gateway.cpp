@@ -177,6 +177,7 @@ void Gateway::configure(Message& message) {
   if (message.fds.empty() || !read_global_settings(message.fds.front(), settings_)) return;
   peers_ = configured_peers(settings_);
   set_log_level(settings_.log_level);
+  set_log_format(settings_.log_format);
   if (message.fds.size() > 1) {
     open_error_log(std::move(message.fds[1]));
   } else {

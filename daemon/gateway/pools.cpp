@@ -77,7 +77,7 @@ bool Pools::on_message(Message& message) {
 // A worker without an output does not get so far as to serve: see add_worker.
 void Pools::add_output(Message& message) {
   Pool* pool = find(message.pool);
-  if (pool == nullptr || message.fds.empty()) return;
+  if (pool == nullptr || message.fds.size() != 2) return;
   const PoolSettings& settings = pool->settings_of(message.generation);
   WorkerInfo info{.id = message.worker,
                   .pool = message.pool,
@@ -87,9 +87,10 @@ void Pools::add_output(Message& message) {
                   .threads = settings.threads,
                   .max_requests = requests_until_worn(settings),
                   .started = loop_.now()};
-  auto output =
-      std::make_shared<WorkerOutput>(info.name, std::move(message.fds.front()), pool->slow_log);
-  loop_.on_readable(output->fd(), [output] { return output->read(); });
+  auto output = std::make_shared<WorkerOutput>(info.name, std::move(message.fds[0]),
+                                               std::move(message.fds[1]), pool->slow_log);
+  loop_.on_readable(output->pipe_fd(), [output] { return output->read_pipe(); });
+  loop_.on_readable(output->entries_fd(), [output] { return output->read_entries(); });
   outputs_.insert_or_assign(message.worker, std::move(output));
   pool->record.processes[message.worker].info = std::move(info);
 }

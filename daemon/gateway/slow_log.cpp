@@ -12,9 +12,9 @@ void SlowLog::open(pyhost::UniqueFd fd) {
   fd_ = std::move(fd);
 }
 
-void SlowLog::add(std::string_view object, std::string_view text) const {
-  if (!fd_) return log_line(LogLevel::warning, object, text);
-  const std::string line = format_line(LogLevel::warning, object, text);
+void SlowLog::add(const LogRecord& record) const {
+  if (!fd_) return log_record(record);
+  const std::string line = format_entry(record);
   // A line that cannot be written is dropped, as in the error log.
   [[maybe_unused]] const ssize_t written = ::write(fd_.get(), line.data(), line.size());
 }

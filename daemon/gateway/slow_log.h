@@ -2,9 +2,8 @@
 // "slow-log", or the error log. The gateway's thread only.
 #pragma once
 
+#include "daemon/log_format.h"
 #include "pyhost/unique_fd.h"
-
-#include <string_view>
 
 namespace pycgid {
 
@@ -13,8 +12,8 @@ class SlowLog {
   // Lines go there from now on.
   void open(pyhost::UniqueFd fd);
 
-  // As log_line() does, at level warning.
-  void add(std::string_view object, std::string_view text) const;
+  // As log_record() does.
+  void add(const LogRecord& record) const;
 
  private:
   pyhost::UniqueFd fd_;  // empty: the error log

@@ -5,89 +5,121 @@
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
 
 namespace pycgid {
 namespace {
 
-constexpr std::size_t kMaxLine = 8192;
-constexpr char kMark = '\x01';
-constexpr char kSlow = 'S';  // the level of lines for the slow log
+// Of a worker that writes without end, in one turn of the loop; of one that has ended there is no
+// more than a socket and a pipe hold.
+constexpr int kEntriesInTurn = 64;
+constexpr int kMostRest = 4096;
 
-LogLevel level_of(char letter) {
-  switch (letter) {
-    case 'E':
+LogLevel level_of(pyhost::LogLevel level) {
+  switch (level) {
+    case pyhost::LogLevel::error:
       return LogLevel::error;
-    case 'W':
+    case pyhost::LogLevel::warning:
+    case pyhost::LogLevel::slow:
       return LogLevel::warning;
-    case 'I':
+    case pyhost::LogLevel::info:
       return LogLevel::info;
-    case 'D':
+    case pyhost::LogLevel::debug:
       return LogLevel::debug;
-    default:
-      return LogLevel::notice;
+    case pyhost::LogLevel::notice:
+      break;
   }
+  return LogLevel::notice;
+}
+
+bool is_over(int error) {
+  return error != EAGAIN && error != EINTR;
 }
 
 }  // namespace
 
-WorkerOutput::WorkerOutput(std::string name, pyhost::UniqueFd pipe,
+WorkerOutput::WorkerOutput(std::string name, pyhost::UniqueFd pipe, pyhost::UniqueFd entries,
                            std::shared_ptr<const SlowLog> slow_log)
-    : name_(std::move(name)), pipe_(std::move(pipe)), slow_log_(std::move(slow_log)) {
+    : name_(std::move(name)),
+      pipe_(std::move(pipe)),
+      entries_(std::move(entries)),
+      slow_log_(std::move(slow_log)) {
   ::fcntl(pipe_.get(), F_SETFL, O_NONBLOCK);
 }
 
-bool WorkerOutput::read() {
-  if (read_once() != Got::end) return true;
-  log_partial();
+bool WorkerOutput::read_entries() {
+  Got got = Got::bytes;
+  for (int i = 0; i < kEntriesInTurn && got == Got::bytes; ++i) got = read_entry();
+  return got != Got::end;
+}
+
+bool WorkerOutput::read_pipe() {
+  read_entries();
+  if (read_bytes() != Got::end) return true;
+  end_line();
   return false;
 }
 
 void WorkerOutput::read_rest() {
-  while (read_once() == Got::bytes) {
+  for (int i = 0; i < kMostRest && read_entry() == Got::bytes; ++i) {
   }
-  log_partial();
+  for (int i = 0; i < kMostRest && read_bytes() == Got::bytes; ++i) {
+  }
+  end_line();
 }
 
-WorkerOutput::Got WorkerOutput::read_once() {
-  std::array<char, 16 * 1024> buffer;
-  const ssize_t count = ::read(pipe_.get(), buffer.data(), buffer.size());
+// An empty packet cannot be told from the end; workers send none.
+WorkerOutput::Got WorkerOutput::read_entry() {
+  std::array<char, pyhost::kMaxLogPacket> packet;
+  const ssize_t count = ::recv(entries_.get(), packet.data(), packet.size(), MSG_DONTWAIT);
   if (count == 0) return Got::end;
-  if (count < 0) return errno == EAGAIN || errno == EINTR ? Got::nothing : Got::end;
-  take({buffer.data(), static_cast<std::size_t>(count)});
+  if (count < 0) return is_over(errno) ? Got::end : Got::nothing;
+  const auto entry = pyhost::parse_entry({packet.data(), static_cast<std::size_t>(count)});
+  if (entry) log_entry(*entry);
   return Got::bytes;
 }
 
-void WorkerOutput::log_partial() {
-  if (!partial_.empty()) log_one(partial_);
-  partial_.clear();
+WorkerOutput::Got WorkerOutput::read_bytes() {
+  std::array<char, 16 * 1024> buffer;
+  const ssize_t count = ::read(pipe_.get(), buffer.data(), buffer.size());
+  if (count == 0) return Got::end;
+  if (count < 0) return is_over(errno) ? Got::end : Got::nothing;
+  take({buffer.data(), static_cast<std::size_t>(count)});
+  return Got::bytes;
 }
 
 void WorkerOutput::take(std::string_view bytes) {
   while (!bytes.empty()) {
     const std::size_t end = bytes.find('\n');
-    partial_.append(bytes.substr(0, end));
-    if (end == std::string_view::npos && partial_.size() < kMaxLine) return;
-    log_one(partial_);
-    partial_.clear();
+    const std::string_view piece = bytes.substr(0, end);
+    const std::string_view kept = piece.substr(0, pyhost::kMaxLogText - line_.size());
+    line_ += kept;
+    dropped_ += piece.size() - kept.size();
     if (end == std::string_view::npos) return;
+    end_line();
     bytes.remove_prefix(end + 1);
   }
 }
 
-void WorkerOutput::log_one(std::string_view line) const {
-  if (line.empty()) return;
-  const std::size_t text_at = line.find(kMark, 1);
-  if (line.front() != kMark || text_at == std::string_view::npos || text_at < 2) {
-    return log_line(LogLevel::notice, name_, line);
-  }
-  const std::string_view request_id = line.substr(2, text_at - 2);
-  std::string text;
-  if (!request_id.empty()) text.append("[").append(request_id).append("] ");
-  text.append(line.substr(text_at + 1));
-  if (line[1] == kSlow) return slow_log_->add(name_, text);
-  log_line(level_of(line[1]), name_, text);
+void WorkerOutput::end_line() {
+  if (line_.empty()) return;
+  const std::string line = pyhost::cut_text(line_, dropped_);
+  log_entry({.is_applications = true, .text = line});
+  line_.clear();
+  dropped_ = 0;
+}
+
+void WorkerOutput::log_entry(const pyhost::LogEntry& entry) const {
+  const LogRecord record{.level = level_of(entry.level),
+                         .object = name_,
+                         .request_id = entry.request_id,
+                         .text = entry.text,
+                         .is_workers = true,
+                         .is_applications = entry.is_applications};
+  if (entry.level == pyhost::LogLevel::slow) return slow_log_->add(record);
+  log_record(record);
 }
 
 }  // namespace pycgid

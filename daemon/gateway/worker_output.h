@@ -1,12 +1,13 @@
-// What a worker writes to its standard output and error, line by line into the log. Lines of pyhost
-// carry a mark: "\x01" LEVEL REQUEST_ID "\x01" TEXT; others (written by C code, or by children) do
-// not.
+// What a worker writes: entries for the log on its log socket (pyhost/log_socket.h), and whatever C
+// code, or a child, writes to standard output and error, line by line. Whoever reads one reads the
+// entries first: they were there before what a dying worker writes last.
 #pragma once
 
 #include "daemon/gateway/slow_log.h"
-#include "daemon/settings.h"
+#include "pyhost/log_socket.h"
 #include "pyhost/unique_fd.h"
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,27 +16,33 @@ namespace pycgid {
 
 class WorkerOutput {
  public:
-  // `name` is "blog/2[4711]"; `pipe` is the reading end; `slow_log` is for lines of the level for
-  // it.
-  WorkerOutput(std::string name, pyhost::UniqueFd pipe, std::shared_ptr<const SlowLog> slow_log);
+  // `name` is "blog/2[4711]"; `pipe` and `entries` are the reading ends; `slow_log` is for entries
+  // of the level for it.
+  WorkerOutput(std::string name, pyhost::UniqueFd pipe, pyhost::UniqueFd entries,
+               std::shared_ptr<const SlowLog> slow_log);
 
-  int fd() const { return pipe_.get(); }
-  // Logs what is there. False at the end of the output.
-  bool read();
+  int pipe_fd() const { return pipe_.get(); }
+  int entries_fd() const { return entries_.get(); }
+  // Logs some of what is there. False at the end of that descriptor.
+  bool read_pipe();
+  bool read_entries();
   // Logs what is left, without waiting for the end: the worker is gone, but a child of it may live.
   void read_rest();
 
  private:
   enum class Got { bytes, nothing, end };
-  Got read_once();
+  Got read_entry();
+  Got read_bytes();
   void take(std::string_view bytes);
-  void log_partial();
-  void log_one(std::string_view line) const;
+  void end_line();
+  void log_entry(const pyhost::LogEntry& entry) const;
 
   std::string name_;
   pyhost::UniqueFd pipe_;
+  pyhost::UniqueFd entries_;
   std::shared_ptr<const SlowLog> slow_log_;  // a child of the worker may outlive the pool
-  std::string partial_;
+  std::string line_;                         // of the pipe, without its end so far
+  std::size_t dropped_ = 0;                  // bytes of it that are too many
 };
 
 }  // namespace pycgid

@@ -243,7 +243,7 @@ void ControlServer::answer_question(Client& client, Message& message, TimePoint 
   if (client.result) {
     answer(client, client.result->ok, client.result->text, now);
   } else if (!size) {
-    const std::string why = escape_control(message.text);
+    const std::string& why = message.text;
     answer_without_gateway(client, why.empty() ? "the gateway's answer is no text" : why, now);
   } else if (client.subject == "ping") {
     answer(client, true, "pong\n", now);

@@ -14,6 +14,7 @@ namespace pycgid {
 void PoolSupervisor::introduce(WorkerProcess& worker) {
   std::vector<pyhost::UniqueFd> fds;
   fds.push_back(worker.take_output());
+  fds.push_back(worker.take_log());
   tell(MessageType::worker_started, worker, worker.name(), std::move(fds));
   log_line(LogLevel::debug, worker.object(), concat("started, generation ", worker.generation()));
 }

@@ -33,6 +33,7 @@ std::string PoolTemplates::start(const WorkerPlan& plan, std::uint32_t generatio
                                                      std::chrono::steady_clock::now());
   std::vector<pyhost::UniqueFd> fds;
   fds.push_back(process.take_output());
+  fds.push_back(process.take_log());
   tell(MessageType::worker_started, process, process.name(), std::move(fds));
   log_line(LogLevel::debug, process.object(), concat("started, generation ", generation));
   return {};

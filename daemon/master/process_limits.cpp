@@ -13,8 +13,9 @@ namespace {
 
 // Of the gateway, beside connections and workers: logs, pipes, its loop, and bodies on the disk.
 constexpr std::uint64_t kOtherFiles = 256;
-// Output, shared memory, bell and passing socket of a worker; old and new ones during a reload.
-constexpr std::uint64_t kFilesOfWorker = 4 * 2;
+// Output, log socket, shared memory, bell and passing socket of a worker; old and new ones during a
+// reload.
+constexpr std::uint64_t kFilesOfWorker = 5 * 2;
 
 // Of the master, beside pools: logs, its own sockets, a helper's pipe.
 constexpr std::uint64_t kOtherMasterFiles = 64;

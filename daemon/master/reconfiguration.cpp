@@ -27,8 +27,9 @@ namespace pycgid {
 namespace {
 
 // Global options that come into force while the daemon runs.
-constexpr std::array<std::string_view, 7> kAtOnce{
-    "backlog", "allow-peer", "max-connections", "temp-dir", "log", "log-level", "rotate-size"};
+constexpr std::array<std::string_view, 8> kAtOnce{"backlog",    "allow-peer", "max-connections",
+                                                  "temp-dir",   "log",        "log-level",
+                                                  "log-format", "rotate-size"};
 
 bool names(const std::vector<PoolConfig>& configs, const ManagedPool& pool) {
   return std::ranges::any_of(configs, [&pool](const PoolConfig& config) {
@@ -152,6 +153,7 @@ void Reconfiguration::apply_global(LoadedConfiguration next) {
   if (std::ranges::any_of(changed, is_backlog)) apply_backlog();
   context_.logs.direct_error_log();
   set_log_level(in_force_.settings.log_level);
+  set_log_format(in_force_.settings.log_format);
   tell_global(std::move(text));
 }
 

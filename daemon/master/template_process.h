@@ -37,6 +37,7 @@ class TemplateProcess {
   std::string name() const { return process_.name(); }
   std::string object() const { return process_.object(); }
   pyhost::UniqueFd take_output() { return process_.take_output(); }
+  pyhost::UniqueFd take_log() { return process_.take_log(); }
 
   // Whether it loads or is ready.
   bool takes_orders() const { return !ended_ && !doomed_; }

@@ -19,8 +19,8 @@ std::string_view name_of(std::string_view variable) {
 // Socket activation, notification and the front servers' addresses are the daemon's own affair.
 bool is_daemons_own(std::string_view variable) {
   const std::string_view name = name_of(variable);
-  return name.starts_with("LISTEN_") || name == "NOTIFY_SOCKET" || name == "WATCHDOG_USEC" ||
-         name == "WATCHDOG_PID" || name == "FCGI_WEB_SERVER_ADDRS";
+  return name.starts_with("LISTEN_") || name == "NOTIFY_SOCKET" || name == "JOURNAL_STREAM" ||
+         name == "WATCHDOG_USEC" || name == "WATCHDOG_PID" || name == "FCGI_WEB_SERVER_ADDRS";
 }
 
 // Replaces variables of the same name.

@@ -1,6 +1,7 @@
 // A worker's pipes and channel, see worker_ends.h.
 #include "daemon/master/worker_ends.h"
 
+#include "pyhost/log_socket.h"
 #include "pyhost/own_fds.h"
 
 #include <array>
@@ -42,15 +43,19 @@ std::error_code open_worker_ends(const PoolSettings& pool, SpawnedWorker& ours,
                                  pyhost::WorkerSide& theirs) {
   Pipe output;
   Pipe status;
+  pyhost::LogSocket log;
   pyhost::ChannelPair channel;
   if (const std::error_code error = open_pipe(output)) return error;
   if (const std::error_code error = open_pipe(status)) return error;
+  if (const std::error_code error = pyhost::create_log_socket(log)) return error;
   if (const auto error = pyhost::create_channel(channel_sizes(pool), channel)) return error;
   ours.status = std::move(status.read);
   ours.output = std::move(output.read);
+  ours.log = std::move(log.gateway);
   ours.channel = std::move(channel.gateway);
   theirs.status = std::move(status.write);
   theirs.output = std::move(output.write);
+  theirs.log = std::move(log.worker);
   theirs.channel = std::move(channel.worker);
   return {};
 }

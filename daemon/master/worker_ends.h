@@ -19,6 +19,7 @@ struct SpawnedWorker {
   pid_t pid = -1;              // stays so, and all else empty, while its template has not forked it
   pyhost::UniqueFd status;     // one line comes: "ready" or "error STATUS MESSAGE"; non-blocking
   pyhost::UniqueFd output;     // its standard output and error
+  pyhost::UniqueFd log;        // the gateway's side of its log socket
   pyhost::ChannelFds channel;  // the gateway's side
 };
 

@@ -70,6 +70,7 @@ class WorkerProcess {
 
   // Each once, to be handed to the gateway.
   pyhost::UniqueFd take_output() { return std::move(process_.output); }
+  pyhost::UniqueFd take_log() { return std::move(process_.log); }
   pyhost::ChannelFds take_channel() { return std::move(process_.channel); }
 
   // Why it is being ended, for the line about its end; the first reason stays.

@@ -7,6 +7,7 @@
 #include "daemon/master/signals.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
+#include "pyhost/log_socket.h"
 #include "pyhost/own_fds.h"
 
 #include <algorithm>
@@ -194,6 +195,7 @@ std::string spawn_worker(const WorkerPlan& plan, std::uint32_t number, SpawnedWo
   pass(launch, {{"memory_fd", side.channel.memory.get()},
                 {"bell_fd", side.channel.bell.get()},
                 {"passing_fd", side.channel.passing.get()},
+                {"log_fd", side.log.get()},
                 {"status_fd", launch.status}});
   worker.pid = start_child(plan, launch);
   return worker.pid < 0 ? concat("cannot fork: ", reason(errno)) : "";
@@ -203,15 +205,19 @@ std::string spawn_template(const WorkerPlan& plan, SpawnedTemplate& spawned) {
   Launch launch;
   Pipe output;
   Pipe status;
+  pyhost::LogSocket log;
   pyhost::OrderLink link;
   std::error_code error = open_null(launch);
   if (!error) error = open_pipe(output);
   if (!error) error = open_pipe(status);
+  if (!error) error = pyhost::create_log_socket(log);
   if (!error) error = pyhost::create_order_link(link);
   if (error) return concat("cannot create the link of a template: ", error.message());
   launch.output = output.write.get();
   launch.status = status.write.get();
-  pass(launch, {{"orders_fd", link.workers.get()}, {"status_fd", launch.status}});
+  pass(launch, {{"orders_fd", link.workers.get()},
+                {"log_fd", log.worker.get()},
+                {"status_fd", launch.status}});
   // What it forks becomes ours when what forked it ends.
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   const pid_t pid = start_child(plan, launch);
@@ -219,6 +225,7 @@ std::string spawn_template(const WorkerPlan& plan, SpawnedTemplate& spawned) {
   spawned.process.pid = pid;
   spawned.process.status = std::move(status.read);
   spawned.process.output = std::move(output.read);
+  spawned.process.log = std::move(log.gateway);
   spawned.orders = std::move(link.master);
   return {};
 }

@@ -181,7 +181,8 @@ std::string table(const DaemonReport& daemon) {
   std::string text =
       concat("pycgid ", daemon.version, ", up ", duration_text(since(daemon.started)), " since ",
              time_text(daemon.started), ", master ", daemon.master, ", ", gateway, "\n");
-  if (!daemon.problem.empty()) text += concat("only what the master knows: ", daemon.problem, "\n");
+  if (!daemon.problem.empty())
+    text += concat("only what the master knows: ", plain_bytes(daemon.problem), "\n");
   text += "\n" + overview(daemon.pools);
   for (const PoolReport& pool : daemon.pools) text += pool_text(pool);
   return text;

@@ -30,7 +30,7 @@ ForkOrder order_with(UniqueFd& reading_end) {
   REQUIRE(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
   reading_end.reset(ends[0]);
   const auto copy = [&] { return UniqueFd(::fcntl(ends[1], F_DUPFD_CLOEXEC, 0)); };
-  ForkOrder order{7, 3, {copy(), copy(), {copy(), copy(), UniqueFd(ends[1])}}};
+  ForkOrder order{7, 3, {copy(), copy(), copy(), {copy(), copy(), UniqueFd(ends[1])}}};
   return order;
 }
 
@@ -47,8 +47,9 @@ TEST_CASE("fork order: arrives with its descriptors", "[fork_order]") {
   REQUIRE(receive_order(link.workers.get(), order) == Received::message);
   CHECK(order.id == 7);
   CHECK(order.number == 3);
-  for (const UniqueFd* fd : {&order.side.status, &order.side.output, &order.side.channel.memory,
-                             &order.side.channel.bell, &order.side.channel.passing}) {
+  for (const UniqueFd* fd :
+       {&order.side.status, &order.side.output, &order.side.log, &order.side.channel.memory,
+        &order.side.channel.bell, &order.side.channel.passing}) {
     CHECK(::write(fd->get(), "x", 1) == 1);
     CHECK((::fcntl(fd->get(), F_GETFD) & FD_CLOEXEC) != 0);
   }

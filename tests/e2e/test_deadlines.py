@@ -33,7 +33,7 @@ def expect_timeout(daemon):
     """What a request that runs into its deadline says."""
     daemon.expect(
         r"error slow/1\[\d+\]: request \S+ \(GET \S+\): ran longer than",
-        r"error slow/1\[\d+\]: \[\S+\] (GET \S+: stack,|  File )",
+        r"error slow/1\[\d+\]: \[\S+\] (GET \S+: stack,|\|   File )",
     )
 
 
@@ -62,8 +62,8 @@ def test_a_slow_request_is_logged_once_and_goes_on(start):
         )
         mark = rf"warning slow/1\[\d+\]: \[{re.escape(found[1])}\] "
         daemon.wait_line(mark + r"GET /wait: stack, most recent call first")
-        daemon.wait_line(mark + r'  File ".*gate_client.py", line \d+ in wait_at_gate')
-        daemon.wait_line(mark + r'  File ".*slow.py", line \d+ in application')
+        daemon.wait_line(mark + r'\|   File ".*gate_client.py", line \d+ in wait_at_gate')
+        daemon.wait_line(mark + r'\|   File ".*slow.py", line \d+ in application')
         visitor.release()
         assert connection.answer().text == "whole"
     with ask(daemon, "/wait") as connection:
@@ -84,7 +84,7 @@ def test_stacks_of_slow_requests_have_a_log_of_their_own(start, tmp_path):
             visitor = daemon.gate.arrival()
             mark = daemon.mark()
             found = daemon.wait_line(r"request (\S+) \(GET /wait\): runs longer", since=mark)
-            wait_for_text(path, f"[{found[1]}]   File ")
+            wait_for_text(path, f"[{found[1]}] |   File ")
             wait_for_text(path, "in application")
             visitor.release()
             assert connection.answer().text == "whole"

@@ -106,3 +106,11 @@ def _wait_for_text(path, text):
     subprocess.run(
         ["timeout", "20", "sh", "-c", f'tail -n +1 -F "{path}" | grep -q -m1 "{text}"'], check=True
     )
+def test_a_helper_that_closes_all_writes_to_its_own_output(start, tmp_path):
+    os.chmod(tmp_path, 0o777)
+    daemon = start("descriptors", "--env", f"DIRECTORY={tmp_path}")
+    before = worker_pid(daemon)
+    assert daemon.get("/daemonise").body == b"said by the helper\n"
+    assert worker_pid(daemon) == before
+
+

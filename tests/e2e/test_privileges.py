@@ -84,8 +84,9 @@ def test_a_worker_has_its_own_descriptors_and_no_other(place, start):
     assert mine[0][0] == "/dev/null"
     assert mine[1] == mine[2] and mine[1][0].startswith("pipe:")
     links = sorted(link.partition(":")[0] for fd, (link, _) in mine.items() if fd > 2)
-    # The bell, both ends of its own pipe for stacks, and the socket that passes files.
-    assert links == ["anon_inode", "pipe", "pipe", "socket"], mine
+    # The bell, both ends of its own pipe for stacks, and the sockets that pass files and entries
+    # for the log.
+    assert links == ["anon_inode", "pipe", "pipe", "socket", "socket"], mine
     shared = set(mine.values()) & set(theirs.values())
     assert {link for link, _ in shared} <= {"/dev/null", "anon_inode:[eventfd]"}
     memory = shared_memory(two)

@@ -108,6 +108,16 @@ def test_log_level_and_log_change(start, site):
     assert str(other) not in processes.open_files(running.daemon.gateway)
 
 
+def test_log_format_changes(start, site):
+    running = Running(start, site, site.pool("blog"))
+    running.daemon.expect(r"^\{")
+    running.reread("log-format = json", site.pool("blog"), lines=[r'^\{.*"object":"master".*reload'])
+    running.reread(site.pool("blog"), lines=["Z notice master.*reload"])
+    log = list(running.daemon.lines)
+    assert any(line.startswith('{"time":') for line in log)
+    assert not log[-1].startswith("{")
+
+
 def test_the_gateway_lets_go_of_the_log_it_began_with(start, site):
     log, other = site.directory / "one.log", site.directory / "two.log"
     site.write(f"log = {log}", site.pool("blog"))

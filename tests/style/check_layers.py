@@ -21,7 +21,8 @@ MAY_INCLUDE = {
     "scgi": r"scgi/",
     "pyhost": r"pyhost/",
     "daemon": (
-        r"daemon/|fcgi/|scgi/|pyhost/(channel|fork_order|own_fds|params|session|unique_fd)\.h$"
+        r"daemon/|fcgi/|scgi/"
+        r"|pyhost/(channel|fork_order|log_socket|own_fds|params|session|unique_fd)\.h$"
     ),
     "tests": r"",
 }

@@ -6,6 +6,7 @@
 #include "tests/unit/captured_log.h"
 #include "tests/unit/catch.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <fcntl.h>
@@ -60,7 +61,72 @@ TEST_CASE("log: control characters and the backslash are escaped", "[log]") {
                        "e \xc2\xa7") ==
         "gr\xc3\xbc\xc3\x9f"
         "e \xc2\xa7");
-  CHECK(escape_control("\xc2") == "\xc2");
+  CHECK(escape_control("\xc2") == "\\xc2");
+  CHECK(escape_unprintable("{\"a\": \"\\n\"}\t\x1b[2J\xff") == "{\"a\": \"\\n\"}\t\\x1b[2J\\xff");
+}
+
+LogRecord applications(std::string_view text) {
+  return {.level = LogLevel::warning,
+          .object = "blog/2[4711]",
+          .request_id = "5f3a-12",
+          .text = text,
+          .is_workers = true,
+          .is_applications = true};
+}
+
+TEST_CASE("log: format text marks the lines behind an entry's first", "[log]") {
+  const LineStart start{.time = "T"};
+  CHECK(format_record(LogFormat::text, applications("one\ntwo\x1b"), start) ==
+        "T warning blog/2[4711]: [5f3a-12] one\n"
+        "T warning blog/2[4711]: [5f3a-12] | two\\x1b\n");
+  LogRecord own = applications("one\ntwo");
+  own.is_workers = false;
+  CHECK(format_record(LogFormat::text, own, start) ==
+        "T warning blog/2[4711]: [5f3a-12] one\\ntwo\n");
+}
+
+TEST_CASE("log: format plain leaves the application's lines alone", "[log]") {
+  const LineStart start{.time = "T"};
+  CHECK(format_record(LogFormat::plain, applications("{\"a\": \"\\n\"}\n\tb"), start) ==
+        "{\"a\": \"\\n\"}\n\tb\n");
+  LogRecord own = applications("failed");
+  own.is_applications = false;
+  CHECK(format_record(LogFormat::plain, own, start) ==
+        "T warning blog/2[4711]: [5f3a-12] failed\n");
+}
+
+TEST_CASE("log: format json is an object a line", "[log]") {
+  const LineStart start{.time = "T"};
+  CHECK(format_record(LogFormat::json, applications("one\n\"two\"\xff"), start) ==
+        R"({"time":"T","level":"warning","object":"blog/2","pid":4711,"request":"5f3a-12",)"
+        R"("text":"one\n\"two\")"
+        "\xef\xbf\xbd\"}\n");
+  CHECK(format_record(LogFormat::json, {.object = "master", .text = "ready"}, start) ==
+        R"({"time":"T","level":"notice","object":"master","text":"ready"})"
+        "\n");
+}
+
+TEST_CASE("log: every line of any form is UTF-8 without control characters", "[log]") {
+  std::string bytes;
+  for (int byte = 1; byte < 256; ++byte) bytes += static_cast<char>(byte);
+  for (const LogFormat format : {LogFormat::text, LogFormat::plain, LogFormat::json}) {
+    LogRecord record = applications(bytes);
+    record.object = bytes;
+    record.request_id = bytes;
+    const std::string lines = format_record(format, record, {.priority = "<4>", .time = "T"});
+    CHECK(lines.ends_with('\n'));
+    for (std::string_view rest = lines; !rest.empty();) {
+      CHECK(rest.starts_with("<4>"));
+      rest.remove_prefix(std::min(rest.find('\n') + 1, rest.size()));
+    }
+    const bool is_clean = std::ranges::all_of(lines, [format](char character) {
+      const bool is_tab = character == '\t' && format == LogFormat::plain;
+      return character == '\n' || is_tab || static_cast<unsigned char>(character) >= 0x20;
+    });
+    CHECK(is_clean);
+    CHECK(lines.find('\xff') == lines.npos);
+    CHECK(lines.find('\xfe') == lines.npos);
+  }
 }
 
 // Standard error is a pipe for as long as it lives.

@@ -2,7 +2,8 @@
 pycgid_unit_test(pyhost_parts_test
   SOURCES pyhost_log_test.cpp
           "${PROJECT_SOURCE_DIR}/pyhost/log_lines.cpp"
-          "${PROJECT_SOURCE_DIR}/pyhost/request_text.cpp")
+          "${PROJECT_SOURCE_DIR}/pyhost/request_text.cpp"
+  LIBS pyhost_channel)
 
 pycgid_unit_test(pyhost_worker_test
   LABEL pyhost

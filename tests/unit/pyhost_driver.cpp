@@ -1,8 +1,10 @@
 #include "tests/unit/pyhost_driver.h"
 
+#include "pyhost/log_socket.h"
 #include "pyhost/own_fds.h"
 #include "pyhost/params.h"
 #include "tests/unit/catch.h"
+#include "tests/unit/log_entries.h"
 
 #include <algorithm>
 #include <chrono>
@@ -37,7 +39,7 @@ std::pair<UniqueFd, UniqueFd> make_pipe() {
 }
 
 std::vector<std::string> command_line(const Start& start, const pyhost::ChannelFds& fds,
-                                      int status) {
+                                      int entries, int status) {
   std::vector<std::string> arguments = {PYHOST_TEST_PYTHON,
                                         start.boot.empty() ? PYHOST_TEST_BOOT : start.boot,
                                         "app=" + start.app,
@@ -49,6 +51,7 @@ std::vector<std::string> command_line(const Start& start, const pyhost::ChannelF
                                         "memory_fd=" + std::to_string(fds.memory.get()),
                                         "bell_fd=" + std::to_string(fds.bell.get()),
                                         "passing_fd=" + std::to_string(fds.passing.get()),
+                                        "log_fd=" + std::to_string(entries),
                                         "status_fd=" + std::to_string(status)};
   for (const std::string& directory : start.pythonpath) {
     arguments.push_back("pythonpath=" + directory);
@@ -92,7 +95,11 @@ Worker::Worker(const Start& start) {
 }
 
 void Worker::spawn(const Start& start, const pyhost::ChannelFds& fds, int log, int status) {
-  std::vector<std::string> arguments = command_line(start, fds, status);
+  pyhost::LogSocket entries;
+  REQUIRE_FALSE(pyhost::create_log_socket(entries));
+  entries_ = std::move(entries.gateway);
+  const UniqueFd entries_given = std::move(entries.worker);
+  std::vector<std::string> arguments = command_line(start, fds, entries_given.get(), status);
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
@@ -102,7 +109,8 @@ void Worker::spawn(const Start& start, const pyhost::ChannelFds& fds, int log, i
   REQUIRE(pid_ >= 0);
   if (pid_ > 0) return;
   prepare_environment();
-  for (const int fd : {fds.memory.get(), fds.bell.get(), fds.passing.get(), status}) {
+  for (const int fd :
+       {fds.memory.get(), fds.bell.get(), fds.passing.get(), entries_given.get(), status}) {
     ::fcntl(fd, F_SETFD, 0);
   }
   ::dup2(::open("/dev/null", O_RDONLY), 0);
@@ -246,18 +254,28 @@ void Worker::take_file(std::uint32_t slot, std::string_view bytes, Answer& answe
   ++answer.files;
 }
 
+// What has come of entries, and of standard output and error behind them; false at the end of both.
 bool Worker::read_log() {
+  bool got = true;
+  bool more = false;
+  while (got) more = append_entry(entries_.get(), log_text_, got);
   char buffer[65536];
-  const ssize_t got = ::read(log_.get(), buffer, sizeof buffer);
-  if (got <= 0) return false;
-  log_text_.append(buffer, static_cast<std::size_t>(got));
-  return true;
+  const ssize_t count = ::read(log_.get(), buffer, sizeof buffer);
+  if (count > 0) log_text_.append(buffer, static_cast<std::size_t>(count));
+  return more || count != 0;
+}
+
+bool Worker::wait_log_readable(std::chrono::steady_clock::time_point deadline) const {
+  pollfd fds[] = {{entries_.get(), POLLIN, 0}, {log_.get(), POLLIN, 0}};
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  return left.count() > 0 && ::poll(fds, 2, static_cast<int>(left.count())) > 0;
 }
 
 bool Worker::logs_within(std::string_view text, std::chrono::milliseconds span) {
   const auto deadline = Clock::now() + span;
   while (log_text_.find(text) == std::string::npos) {
-    if (!wait_readable(log_.get(), deadline) || !read_log()) return false;
+    if (!wait_log_readable(deadline) || !read_log()) return false;
   }
   return true;
 }
@@ -271,7 +289,7 @@ std::string Worker::wait_log(std::string_view text) {
 int Worker::wait_exit() {
   const auto deadline = Clock::now() + kPatience;
   do {
-    REQUIRE(wait_readable(log_.get(), deadline));
+    REQUIRE(wait_log_readable(deadline));
   } while (read_log());
   int status = 0;
   REQUIRE(::waitpid(pid_, &status, 0) == pid_);

@@ -90,9 +90,11 @@ class Worker {
   bool take_block(std::uint32_t slot, Answer& answer);
   void take_file(std::uint32_t slot, std::string_view bytes, Answer& answer);
   bool read_log();
+  bool wait_log_readable(std::chrono::steady_clock::time_point deadline) const;
 
   std::unique_ptr<pyhost::GatewayEnd> gateway_;
-  pyhost::UniqueFd log_;
+  pyhost::UniqueFd log_;      // standard output and error
+  pyhost::UniqueFd entries_;  // of the log
   pyhost::UniqueFd status_;
   pid_t pid_ = -1;
   std::string log_text_;

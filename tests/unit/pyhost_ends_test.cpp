@@ -48,7 +48,7 @@ TEST_CASE("failure: a request's own words cannot forge a line", "[pyhost]") {
                       "E\x01"
                       "forged"});
   CHECK(count(worker.wait_log("LookupError"),
-              "GET /fails/\\x0a\\x01E\\x01forged: the application failed\n") == 1);
+              "GET /fails/%0A%01E%01forged: the application failed\n") == 1);
 }
 
 TEST_CASE("failure: W22: what would end a program ends one request", "[pyhost]") {

@@ -39,20 +39,13 @@ TEST_CASE("output: a stream that is detached or replaced is not lost to the othe
   CHECK(worker.ask({.path = "/prints"}).body == "printed");
 }
 
-TEST_CASE("output: a long line is cut between characters", "[pyhost]") {
+TEST_CASE("output: a long line stays one", "[pyhost]") {
   Worker worker;
   worker.ask({.path = "/prints_much"});
   worker.ask({.path = "/prints"});
   const std::string log = worker.wait_log("unfinished\n");
-  std::string text;
-  for (std::size_t at = 0; log.compare(at, kLine.size(), kLine) == 0;) {
-    const std::size_t end = log.find('\n', at);
-    CHECK(end + 1 - at <= 4096);
-    CHECK((static_cast<unsigned char>(log[at + kLine.size()]) & 0xC0) != 0x80);
-    text += log.substr(at + kLine.size(), end - at - kLine.size());
-    at = end + 1;
-  }
-  CHECK(text.size() == 9000);
+  REQUIRE(log.starts_with(kLine));
+  CHECK(log.find('\n') == kLine.size() + 9000);
 }
 
 TEST_CASE("output: W6: wsgi.errors is of use after the request and in other threads", "[pyhost]") {

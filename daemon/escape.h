@@ -1,10 +1,17 @@
-// Text from outside, made fit for a line of the access log. Pure.
+// Text from outside, made fit for a line of a log. Pure.
 #pragma once
 
 #include <string>
 #include <string_view>
 
 namespace pycgid {
+
+// `text` with every control character (C0, DEL, C1), backslash and byte that is no UTF-8 as \n, \t
+// or \xNN.
+std::string escape_control(std::string_view text);
+
+// Likewise, but a tab and a backslash stay: for text that has a form of its own.
+std::string escape_unprintable(std::string_view text);
 
 // As Apache does it: \" and \\, \n, \t and \r, and \xNN for every other byte outside printable
 // ASCII, so that nothing ends a quoted field or a line, or steers a terminal.

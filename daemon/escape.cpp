@@ -1,6 +1,6 @@
-// Text for the access log, see access_text.h.
-#include "daemon/gateway/access_text.h"
+#include "daemon/escape.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -79,6 +79,21 @@ std::size_t character_size(std::string_view text) {
   return more + 1;
 }
 
+// C1 controls (U+0080 to U+009F) steer terminals like the escape character does.
+bool is_c1_control(std::string_view character) {
+  return character[0] == '\xc2' && static_cast<unsigned char>(character[1]) < 0xa0;
+}
+
+void append_escaped_bytes(std::string& line, std::string_view bytes) {
+  for (const char byte : bytes) {
+    if (byte == '\n' || byte == '\t' || byte == '\\') {
+      line += {'\\', short_escape(byte)};
+    } else {
+      append_numbered(line, "\\x", static_cast<unsigned char>(byte));
+    }
+  }
+}
+
 // Appends what `text` begins with, which is not plain; returns how many bytes that were.
 std::size_t append_json_character(std::string& line, std::string_view text) {
   const auto first = static_cast<unsigned char>(text[0]);
@@ -96,8 +111,7 @@ std::size_t append_json_character(std::string& line, std::string_view text) {
     line += kReplacement;
     return 1;
   }
-  const bool is_c1_control = first == 0xc2 && static_cast<unsigned char>(text[1]) < 0xa0;
-  if (is_c1_control) {
+  if (is_c1_control(text)) {
     append_numbered(line, "\\u00", static_cast<unsigned char>(text[1]));
   } else {
     line += text.substr(0, size);
@@ -105,7 +119,37 @@ std::size_t append_json_character(std::string& line, std::string_view text) {
   return size;
 }
 
+// `kept`: what is not escaped, besides printable characters.
+std::string escape(std::string_view text, std::string_view kept) {
+  std::string escaped;
+  escaped.reserve(text.size());
+  while (!text.empty()) {
+    const char first = text[0];
+    const bool is_ascii = static_cast<unsigned char>(first) < 0x80;
+    std::size_t size = is_ascii ? 1 : character_size(text);
+    const bool stays =
+        is_ascii ? (first >= ' ' && first <= '~' && first != '\\') || kept.find(first) != kept.npos
+                 : size != 0 && !is_c1_control(text);
+    size = std::max<std::size_t>(size, 1);
+    if (stays) {
+      escaped += text.substr(0, size);
+    } else {
+      append_escaped_bytes(escaped, text.substr(0, size));
+    }
+    text.remove_prefix(size);
+  }
+  return escaped;
+}
+
 }  // namespace
+
+std::string escape_control(std::string_view text) {
+  return escape(text, {});
+}
+
+std::string escape_unprintable(std::string_view text) {
+  return escape(text, "\t\\");
+}
 
 void append_escaped_field(std::string& line, std::string_view text) {
   for (;;) {

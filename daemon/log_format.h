@@ -1,0 +1,33 @@
+// An entry of the error log as option "log-format" has it. Pure.
+#pragma once
+
+#include "daemon/settings.h"
+
+#include <string>
+#include <string_view>
+
+namespace pycgid {
+
+struct LogRecord {
+  LogLevel level = LogLevel::notice;
+  std::string_view object{};      // "blog/2[4711]"
+  std::string_view request_id{};  // empty: none
+  std::string_view text{};
+  bool is_workers = false;  // its lines stay lines, the others behind the first marked with "| "
+  bool is_applications = false;  // its own words: with format plain nothing is put before them
+};
+
+// What is put before each line of an entry in text: a time, level and object; and before all lines,
+// of any form: a priority for the journal.
+struct LineStart {
+  std::string_view priority{};
+  std::string_view time{};  // empty: no time and no level, for the system's log, which has them
+};
+
+// The lines of an entry, each with its end; valid UTF-8 without control characters, tabs in plain
+// text excepted.
+std::string format_record(LogFormat format, const LogRecord& record, const LineStart& start);
+
+const char* level_name(LogLevel level);
+
+}  // namespace pycgid
