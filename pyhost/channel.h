@@ -180,6 +180,10 @@ class GatewayEnd {
 
   // What the worker says; never a phase that cannot follow from ours (nonsense counts as taken).
   Phase phase(std::uint32_t slot) const;
+  // Which word of the worker's was seen that cannot be: its place in the queue or in a body, or a
+  // slot's state. It is not believed, but a worker that writes it is of no use: kill it. Empty as
+  // long as there was none.
+  std::string_view nonsense() const;
   // The front does not want this answer any more: the next write or read of the worker fails.
   void abort(std::uint32_t slot);
   // Reaches the worker as long as the request runs; the last demand counts.

@@ -5,7 +5,7 @@
 #include "pyhost/internal/channel_gateway_state.h"
 
 #include <algorithm>
-#include <unistd.h>
+#include <sys/uio.h>
 #include <utility>
 
 namespace pyhost {
@@ -37,9 +37,22 @@ std::span<char> GatewayEnd::request_area(std::uint32_t slot) {
 }
 
 bool GatewayEnd::can_submit() const {
-  // A head beyond the tail is nonsense and gives no room either.
-  const std::uint32_t used = state_->queue_tail - state_->map.board().queue_head.load();
-  return used < state_->map.queue_entries();
+  return state_->queue_tail - state_->taken() < state_->map.queue_entries();
+}
+
+std::string_view GatewayEnd::nonsense() const {
+  return state_->nonsense;
+}
+
+// The head of a ring moves forward, and not beyond its tail.
+std::uint32_t GatewayEnd::State::taken() {
+  const std::uint32_t said = map.board().queue_head.load();
+  if (queue_tail - said > queue_tail - queue_head) {
+    nonsense = "its place in the queue cannot be";
+  } else {
+    queue_head = said;
+  }
+  return queue_head;
 }
 
 void GatewayEnd::post(std::uint32_t slot, const RequestHead& head) {
@@ -72,7 +85,7 @@ std::uint32_t GatewayEnd::sleepers() const {
 }
 
 GatewayEnd::Queue GatewayEnd::queue() const {
-  const std::uint32_t taken = state_->map.board().queue_head.load();
+  const std::uint32_t taken = state_->taken();
   return {taken, state_->queue_tail - taken};
 }
 
@@ -115,15 +128,25 @@ std::size_t GatewayEnd::write_body(std::uint32_t slot, std::string_view bytes) {
   SlotControl& control = state_->map.control(slot);
   const Ring ring = state_->map.body_ring(slot);
 
-  const std::uint32_t used = mine.body_tail - control.body_head.load(std::memory_order_acquire);
-  if (used >= ring.size()) return 0;  // full, or nonsense
-  const std::size_t taken = std::min<std::size_t>(bytes.size(), ring.size() - used);
+  const std::size_t room = ring.size() - state_->unread_body(slot);
+  const std::size_t taken = std::min(bytes.size(), room);
   if (taken == 0) return 0;
   ring.copy_in(mine.body_tail, bytes.substr(0, taken));
   mine.body_tail += static_cast<std::uint32_t>(taken);
   control.body_tail.store(mine.body_tail);
   wake_waiting(control.for_body());
   return taken;
+}
+
+std::uint32_t GatewayEnd::State::unread_body(std::uint32_t slot) {
+  GatewaySlot& mine = slots[slot];
+  const std::uint32_t said = map.control(slot).body_head.load(std::memory_order_acquire);
+  if (mine.body_tail - said > mine.body_tail - mine.body_head) {
+    nonsense = "its place in a body cannot be";
+    return map.sizes().body_bytes;
+  }
+  mine.body_head = said;
+  return mine.body_tail - said;
 }
 
 void GatewayEnd::end_body(std::uint32_t slot, bool whole) {
@@ -159,6 +182,9 @@ Phase GatewayEnd::phase(std::uint32_t slot) const {
     mine.phase = Phase::done;
   } else if (said != state_word(mine.generation, Phase::queued)) {
     mine.phase = Phase::taken;
+    if (said != state_word(mine.generation, Phase::taken)) {
+      state_->nonsense = "the state of a request cannot be";
+    }
   }
   return mine.phase;
 }
@@ -224,9 +250,11 @@ void GatewayEnd::woke() {
   if (state_->rings_due > 0 || ++state_->quiet_wakes % kTrustedTurns == 0) state_->empty_bell();
 }
 
+// Without waiting, even if the worker has made its bell, which is ours, a blocking one.
 void GatewayEnd::State::empty_bell() {
   std::uint64_t rings = 0;
-  if (::read(bell.get(), &rings, sizeof rings) != ssize_t{sizeof rings}) return;
+  const iovec into{&rings, sizeof rings};
+  if (::preadv2(bell.get(), &into, 1, -1, RWF_NOWAIT) != ssize_t{sizeof rings}) return;
   rings_due -= std::min(rings_due, rings);
 }
 

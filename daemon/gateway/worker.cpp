@@ -161,6 +161,10 @@ void Worker::detach(std::uint32_t slot, bool answered) {
 
 bool Worker::collect() {
   if (lost_) return false;
+  if (const auto why = channel_->nonsense(); !why.empty()) {
+    violated(why);
+    return true;
+  }
   pyhost::GatewayEnd::ReadySet ready{};
   const bool again = std::exchange(any_again_, false);
   if (!channel_->take_ready(ready) && !again) return false;
@@ -303,6 +307,7 @@ void Worker::note_ended() {
 }
 
 bool Worker::prepare_sleep(bool anyone_waits) {
+  if (!lost_ && !channel_->nonsense().empty()) return false;  // collect() sees to it
   if (any_again_) return false;
   // Its end, or its replacement, waits for the end of a request.
   const bool awaited = anyone_waits || retired_ || info_.max_requests != 0;

@@ -15,6 +15,7 @@ struct GatewaySlot {
   std::uint16_t generation = 1;  // 0 is what the memory starts with
   bool aborted = false;
   std::uint32_t body_tail = 0;
+  std::uint32_t body_head = 0;  // as last copied and checked
   std::uint32_t response_head = 0;
   std::uint32_t response_tail = 0;  // as last copied and checked
   BlockType block_type = BlockType::body;
@@ -35,6 +36,12 @@ struct GatewayEnd::State {
   // Prepares everything that the next request finds in the slot.
   void become_free(std::uint32_t slot);
 
+  // Requests that the worker has taken off the queue, as last copied and checked.
+  std::uint32_t taken();
+  // How much of the body is in its ring; nothing else fits into a ring whose reader cannot be
+  // believed.
+  std::uint32_t unread_body(std::uint32_t slot);
+
   // The bits of a ready word that belong to slots.
   std::uint64_t real_slots(std::uint32_t word) const;
   bool anything_ready() const;
@@ -50,8 +57,10 @@ struct GatewayEnd::State {
   UniqueFd passing;
   std::vector<GatewaySlot> slots;
   std::uint32_t queue_tail = 0;
-  bool asleep = false;          // between prepare_sleep and woke
-  std::uint64_t rings_due = 0;  // rings that the worker has announced and that were not read yet
+  std::uint32_t queue_head = 0;  // as last copied and checked
+  std::string_view nonsense;     // the first that was seen
+  bool asleep = false;           // between prepare_sleep and woke
+  std::uint64_t rings_due = 0;   // rings that the worker has announced and that were not read yet
   std::uint32_t quiet_wakes = 0;
 };
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <fstream>
 #include <poll.h>
 #include <unistd.h>
@@ -170,6 +171,7 @@ int run_paces(const std::function<void(Vandal&)>& mischief) {
     for (int i = 0; i < 100; ++i) paces.turn();
   }
   CHECK(paces.violations() > 0);
+  CHECK(!gateway->nonsense().empty());
   return paces.blocks();
 }
 
@@ -190,4 +192,80 @@ TEST_CASE("garbage: everything at once", "[channel]") {
     vandal.disturb();
   });
   CHECK(blocks > 0);
+}
+
+namespace {
+
+// Both ends, one request in slot 0, taken.
+struct Taken {
+  Taken() : ends({2, 64, 256, 256}), intake(*ends.worker) {
+    submit(*ends.gateway, 0, "", {0, BodyMode::ring, kUnknownLength});
+    REQUIRE(intake.try_take());
+    REQUIRE(ends.gateway->phase(0) == Phase::taken);
+  }
+  SlotControl& control() { return ends.memory->control(0); }
+
+  Ends ends;
+  Intake intake;
+};
+
+}  // namespace
+
+TEST_CASE("garbage: a worker that behaves is not accused", "[channel]") {
+  Taken t;
+  CHECK(t.ends.gateway->write_body(0, pattern(300)) == 256);
+  std::string half(128, ' ');
+  CHECK(t.ends.worker->read_body(0, half) == 128);
+  CHECK(t.ends.gateway->write_body(0, pattern(300)) == 128);
+  end_answer(*t.ends.worker, 0);
+  CHECK(t.ends.gateway->phase(0) == Phase::done);
+  CHECK(t.ends.gateway->can_submit());
+  CHECK(t.ends.gateway->nonsense().empty());
+}
+
+TEST_CASE("garbage: a place in the queue that cannot be is seen", "[channel]") {
+  for (const std::uint32_t head : {0U, 2U, 77U, ~0U}) {  // 1 is true
+    Taken t;
+    REQUIRE(t.ends.gateway->queue().taken == 1);
+    t.ends.memory->board().queue_head.store(head);
+    CHECK(t.ends.gateway->can_submit());
+    CHECK(t.ends.gateway->nonsense() == "its place in the queue cannot be");
+    CHECK(t.ends.gateway->queue().waiting == 0);
+  }
+}
+
+TEST_CASE("garbage: a place in a body that cannot be is seen", "[channel]") {
+  for (const std::uint32_t head : {101U, 99U, ~0U}) {
+    Taken t;
+    REQUIRE(t.ends.gateway->write_body(0, pattern(100)) == 100);
+    if (head == 99) t.control().body_head.store(100);
+    REQUIRE(t.ends.gateway->write_body(0, "x") == 1);
+    t.control().body_head.store(head == 101 ? 102 : head);
+    CHECK(t.ends.gateway->write_body(0, "x") == 0);
+    CHECK(t.ends.gateway->nonsense() == "its place in a body cannot be");
+  }
+}
+
+TEST_CASE("garbage: a state that cannot be is seen", "[channel]") {
+  for (const std::uint32_t word :
+       {0U, ~0U, state_word(1, Phase::free), state_word(2, Phase::done)}) {
+    Taken t;
+    t.control().state.store(word);
+    CHECK(t.ends.gateway->phase(0) == Phase::taken);
+    CHECK(t.ends.gateway->nonsense() == "the state of a request cannot be");
+  }
+}
+
+TEST_CASE("garbage: a bell that was made a blocking one does not hold the gateway", "[channel]") {
+  ChannelPair pair = make_channel({2, 64, 256, 256});
+  REQUIRE(::fcntl(pair.worker.bell.get(), F_SETFL, 0) == 0);
+  std::error_code error;
+  const auto gateway = GatewayEnd::open(std::move(pair.gateway), error);
+  REQUIRE(gateway);
+  ::alarm(20);  // ends a gateway that hangs
+  for (int i = 0; i < 100; ++i) {
+    gateway->prepare_sleep();
+    gateway->woke();
+  }
+  ::alarm(0);
 }
