@@ -29,6 +29,7 @@ enum class MessageType : std::uint32_t {
                    // fds: the socket. One more listener
   refuse,          // pool; text: why. Requests are answered 503 until the next take_over
   retire,          // worker: gets no more requests, and ends when it is idle
+  cut,             // worker, which was to end and takes too long: its requests are cut
   release_idle,    // pool: a worker without a request, if there is one, gets no more and ends
   refuse_waiting,  // pool: it has no worker, and none can be started: the requests that wait now
                    // are answered 503

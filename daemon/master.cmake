@@ -39,6 +39,7 @@ target_sources(daemon_core PRIVATE
   master/master_words.cpp
   master/path_problem.cpp
   master/pid_file.cpp
+  master/pool_ending.cpp
   master/pool_forking.cpp
   master/pool_growth.cpp
   master/pool_outcomes.cpp

@@ -31,6 +31,7 @@ def make(host, version):
     module = types.ModuleType("pycgid", "What pycgid(8) offers to the applications it runs.")
     module.ClientGone = host.ClientGone
     module.RequestTimeout = host.RequestTimeout
+    module.stopping = host.stopping
     module.__version__ = version
 
     def on_demand(name):

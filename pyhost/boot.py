@@ -123,7 +123,9 @@ def run(options):
     host = load_module("pycgid_host", find_host())
     host.open_log(options["log_fd"])
     take_signals(host)
+    leaving = load_script("leaving")
     sys.modules["pycgid"] = load_script("application_module").make(host, options["version"])
+    sys.modules["pycgid"].at_exit = leaving.at_exit
     for script in ("application_name", "exception_text", "interface"):
         load_script(script)  # for the loader
     loader = load_script("loader")
@@ -156,6 +158,7 @@ def run(options):
             return
         host.set_process_title(title(options))
     serve(host, request_threads.start, application, constants, options)
+    leaving.leave(host)
 
 
 @contextlib.contextmanager
@@ -233,6 +236,7 @@ def environ_constants(host, options):
         "wsgi.file_wrapper": host.FileWrapper,
         "pycgid.version": options["version"],
         "pycgid.pool": options["pool"],
+        "pycgid.stopping": host.stopping,
     }
 
 

@@ -98,8 +98,9 @@ enum class Phase : std::uint8_t { free, queued, taken, done };
 // What the gateway asks of the worker about a request that runs for too long.
 enum class Demand : std::uint8_t {
   none = 0,
-  stack = 1,   // log where its thread is
-  timeout = 2  // that, and raise RequestTimeout in it
+  stack = 1,    // log where its thread is
+  timeout = 2,  // that, and raise RequestTimeout in it
+  cut = 3       // likewise, because its worker is to end
 };
 
 // How the gateway sleeps: what a worker wakes it for. The rest it finds when it is awake again.
@@ -191,6 +192,10 @@ class GatewayEnd {
   // A done slot is free again.
   void release(std::uint32_t slot);
 
+  // There will be no more requests before long: the application may ask for that.
+  void announce_end();
+  // The worker takes too long to end, and is killed soon: it tells what is left of it.
+  void announce_overdue();
   // No more requests will come: threads leave park() and the worker ends when it is idle.
   void stop();
   // The worker has said ask_for_successor(); take_ready reports some slot then.
@@ -282,6 +287,11 @@ class WorkerEnd {
   // For a thread of its own, without Python.
   void watch_gateway();
   bool stopping() const;
+  // The same before long; what the application is told.
+  bool will_stop() const;
+  // Blocks until the worker takes too long to end; false when the gateway is gone. For a thread of
+  // its own, without the GIL.
+  bool wait_overdue();
   // This process is a fork of the worker, not the worker: it must not answer requests.
   bool forked() const;
 

@@ -206,6 +206,14 @@ void GatewayEnd::release(std::uint32_t slot) {
   state_->become_free(slot);
 }
 
+void GatewayEnd::announce_end() {
+  set_farewell(state_->map.board(), Farewell::ahead);
+}
+
+void GatewayEnd::announce_overdue() {
+  set_farewell(state_->map.board(), Farewell::overdue);
+}
+
 void GatewayEnd::stop() {
   Board& board = state_->map.board();
   board.stopping.store(1);

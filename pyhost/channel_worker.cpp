@@ -26,6 +26,17 @@ WorkerEnd::~WorkerEnd() = default;
 bool WorkerEnd::stopping() const {
   return state_->stopping();
 }
+bool WorkerEnd::will_stop() const {
+  return state_->stopping() || state_->map.board().farewell.load() != 0;
+}
+bool WorkerEnd::wait_overdue() {
+  Word& farewell = state_->map.board().farewell;
+  std::uint32_t seen = 0;
+  while ((seen = farewell.load()) != static_cast<std::uint32_t>(Farewell::overdue)) {
+    futex_wait(farewell, seen);
+  }
+  return !state_->closed.load();
+}
 bool WorkerEnd::forked() const {
   return state_->fork_guard.forked();
 }
@@ -239,6 +250,7 @@ void WorkerEnd::watch_gateway() {
   }
   state_->closed.store(true);
   state_->map.board().gate.call_all();
+  set_farewell(state_->map.board(), Farewell::overdue);
   announce_demand(state_->map.board());
   for (std::uint32_t slot = 0; slot < state_->map.sizes().slots; ++slot) {
     SlotControl& control = state_->map.control(slot);

@@ -77,6 +77,7 @@ set(PYHOST_SCRIPTS
   exception_text.py
   greenlets.py
   interface.py
+  leaving.py
   loader.py
   request_threads.py
   template.py)

@@ -37,12 +37,14 @@ void Interrupter::carry_out(const WorkerEnd::RequestDemand& demand) {
     const std::lock_guard lock(mutex_);
     for (const auto& thread : threads_) threads.push_back(thread.get());
   }
-  const bool timeout = demand.demand == Demand::timeout;
+  const LogLevel level = demand.demand == Demand::timeout ? LogLevel::error
+                         : demand.demand == Demand::cut   ? LogLevel::warning
+                                                          : LogLevel::slow;
   for (RunningRequest* thread : threads) {
     const auto story = thread->tell(demand, dump_);
     if (!story) continue;
-    log_stack(*story, timeout ? LogLevel::error : LogLevel::slow);
-    if (!timeout) return;
+    log_stack(*story, level);
+    if (demand.demand == Demand::stack) return;
     const Attach attach;
     return thread->raise(demand, worker_.aborted(demand.slot), state_.request_timeout);
   }

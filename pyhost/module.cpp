@@ -39,7 +39,8 @@ bool add_type(PyObject* module, PyType_Spec& spec, PyTypeObject*& type) {
 bool add_request_timeout(PyObject* module, PyObject*& exception) {
   exception = PyErr_NewExceptionWithDoc("pycgid.RequestTimeout",
                                         "Raised in a request that runs longer than option "
-                                        "\"request-timeout\"; its client has its answer already.",
+                                        "\"request-timeout\", or than \"stop-timeout\" once its "
+                                        "worker is to end; its client has its answer already.",
                                         PyExc_BaseException, nullptr);
   return exception != nullptr && PyModule_AddObjectRef(module, "RequestTimeout", exception) == 0;
 }
@@ -207,6 +208,21 @@ PyObject* fork_until_over(PyObject* module, PyObject* orders) {
                        channel.passing.release(), order.side.status.release());
 }
 
+PyObject* stopping(PyObject* module, PyObject*) {
+  const WorkerEnd* worker = module_state(module).worker;
+  return PyBool_FromLong(worker != nullptr && worker->will_stop());
+}
+
+PyObject* wait_overdue(PyObject* module, PyObject*) {
+  WorkerEnd* worker = module_state(module).worker;
+  bool overdue = false;
+  if (worker != nullptr) {
+    const Detach detach;
+    overdue = worker->wait_overdue();
+  }
+  return PyBool_FromLong(overdue);
+}
+
 struct ServeArguments {
   PyObject* application = nullptr;
   PyObject* constants = nullptr;
@@ -262,6 +278,7 @@ PyObject* serve_requests(PyObject* module, PyObject* args, PyObject* kwargs) {
   }
   // Never destroyed: see serve().
   WorkerEnd& immortal = *worker.release();
+  module_state(module).worker = &immortal;
   const HostOptions options{given.application, given.constants, given.start_threads,
                             given.status_fd, given.threads};
   if (!serve(module_state(module), immortal, options)) return nullptr;
@@ -284,6 +301,11 @@ PyMethodDef functions[] = {
     {"set_process_title", set_title, METH_O, "set_process_title(title, /): what ps shows"},
     {"take_signals", take_all_signals, METH_NOARGS,
      "take_signals(): only the master obeys signals; to be called again after the import"},
+    {"stopping", stopping, METH_NOARGS,
+     "stopping() -> bool: whether this worker is to end before long"},
+    {"wait_overdue", wait_overdue, METH_NOARGS,
+     "wait_overdue() -> bool: True when the worker takes too long to end, False when its gateway "
+     "is gone"},
     {"serve", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(serve_requests)),
      METH_VARARGS | METH_KEYWORDS, "serve(*, application, ...): answers the gateway's requests"},
     {nullptr, nullptr, 0, nullptr}};

@@ -6,7 +6,11 @@
 
 namespace pyhost {
 
+class WorkerEnd;
+
 struct ModuleState {
+  WorkerEnd* worker;  // null before serve()
+
   PyTypeObject* input_type;
   PyTypeObject* start_response_type;
   PyTypeObject* file_wrapper_type;

@@ -74,10 +74,10 @@ void Dispatcher::end() {
   }
 }
 
-void Dispatcher::refuse_waiting() {
+void Dispatcher::refuse_waiting(std::string_view why) {
   // Not for ever: those that are answered make room for others.
   for (std::size_t left = waiting_; left > 0 && !queue_.empty(); --left) {
-    queue_.front().give_up(Failure::not_started, "no worker can be started");
+    queue_.front().give_up(Failure::not_started, why);
   }
 }
 
@@ -118,6 +118,7 @@ void Dispatcher::add_worker(WorkerInfo info, std::unique_ptr<pyhost::GatewayEnd>
                             const PoolSettings& started_with) {
   workers_.push_back(
       std::make_unique<Worker>(std::move(info), std::move(channel), started_with, loop_, *this));
+  if (ending_) workers_.back()->announce_end();
   watch_.workers_changed();
 }
 
@@ -169,6 +170,27 @@ void Dispatcher::retire(std::uint32_t id) {
   for (const auto& worker : workers_) {
     if (worker->info().id == id && !worker->lost()) retire(*worker);
   }
+}
+
+void Dispatcher::cut(std::uint32_t id) {
+  for (const auto& worker : workers_) {
+    if (worker->info().id != id || worker->lost()) continue;
+    retire(*worker);
+    worker->cut();
+  }
+  const bool alone =
+      std::ranges::none_of(workers_, [](const auto& worker) { return worker->serves(); });
+  if (ending_ && alone) refuse_waiting("the daemon is stopping");
+}
+
+void Dispatcher::announce_end() {
+  ending_ = true;
+  for (const auto& worker : workers_) worker->announce_end();
+}
+
+void Dispatcher::leave() {
+  leaving_ = true;
+  announce_end();
 }
 
 // What no thread of it has begun goes to the others.

@@ -46,12 +46,12 @@ class Dispatcher final : public WorkerOwner, private LoadSource {
   bool is_refusing() const { return refusing_; }
   const std::string& why_refusing() const { return why_refusing_; }
   // The pool is removed: connections close when they are idle.
-  void leave() { leaving_ = true; }
+  void leave();
   bool is_leaving() const { return leaving_; }
   // Its workers are gone: what waits is answered 503, and nothing more is taken.
   void end();
-  // No worker can be started for what waits: it is answered 503.
-  void refuse_waiting();
+  // There is, and will be, no worker for what waits: it is answered 503.
+  void refuse_waiting(std::string_view why = "no worker can be started");
   // A request is answered 503 for this reason.
   void note_refusal(Failure cause);
 
@@ -76,6 +76,10 @@ class Dispatcher final : public WorkerOwner, private LoadSource {
   void take_over(std::uint32_t generation);
   // Worker `id` gets no more requests and ends when it is idle.
   void retire(std::uint32_t id);
+  // It takes too long: see Worker::cut().
+  void cut(std::uint32_t id);
+  // All will be retired before long.
+  void announce_end();
   void retire_all();
   // One worker that has no request, if there is one, ends; nobody waits for a worker meanwhile.
   void release_idle();
@@ -120,6 +124,7 @@ class Dispatcher final : public WorkerOwner, private LoadSource {
   std::uint32_t generation_ = 0;
   bool refusing_ = false;
   bool leaving_ = false;
+  bool ending_ = false;  // announce_end() was called
   std::string why_refusing_;
   std::map<std::uint32_t, Losses> losses_;  // by worker that is lost but not reaped
   PoolStats stats_;

@@ -325,6 +325,7 @@ void Gateway::finish() {
     if (is_open(*acceptor)) acceptor->accept_backlog();
   }
   finishing_ = true;
+  pools_.announce_end();
   acceptors_.clear();
   for (Connection& connection : connections_) connection.close_if_idle();
 }

@@ -42,6 +42,9 @@ bool Pools::on_message(Message& message) {
     case MessageType::retire:
       retire(message.worker);
       return true;
+    case MessageType::cut:
+      cut(message.worker);
+      return true;
     case MessageType::release_idle:
       if (Pool* pool = find(message.pool)) pool->dispatcher.release_idle();
       return true;
@@ -134,6 +137,10 @@ void Pools::retire(std::uint32_t worker) {
   for (const auto& [id, pool] : pools_) pool->dispatcher.retire(worker);
 }
 
+void Pools::cut(std::uint32_t worker) {
+  for (const auto& [id, pool] : pools_) pool->dispatcher.cut(worker);
+}
+
 void Pools::open_access_log(Message& message) {
   Pool* pool = find(message.pool);
   if (pool != nullptr && !message.fds.empty()) {
@@ -175,6 +182,10 @@ void Pools::bury() {
     pool.dispatcher.retire_all();
     return pool.dispatcher.workers().empty();
   });
+}
+
+void Pools::announce_end() {
+  for (const auto& [id, pool] : pools_) pool->dispatcher.announce_end();
 }
 
 void Pools::retire_all() {

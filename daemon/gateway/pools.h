@@ -31,6 +31,8 @@ class Pools {
   const std::map<std::uint32_t, std::unique_ptr<Pool>>& all() const { return pools_; }
   // Workers end when they are idle.
   void retire_all();
+  // All workers will be retired before long.
+  void announce_end();
   // Frees those that were removed, and have neither listeners, connections nor workers left.
   void bury();
   // What all workers have said is logged.
@@ -51,6 +53,7 @@ class Pools {
   void accuse(std::uint32_t worker, std::string why) const;
   void worker_exited(const Message& message);
   void retire(std::uint32_t worker);
+  void cut(std::uint32_t worker);
   void open_access_log(Message& message);
   void open_slow_log(Message& message);
   void configure(Message& message);

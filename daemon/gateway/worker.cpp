@@ -278,16 +278,24 @@ void Worker::on_slow(std::uint32_t slot) {
 }
 
 void Worker::on_timeout(std::uint32_t slot) {
+  cut(slot,
+      concat("ran longer than ", duration_text(pool_.request_timeout),
+             " (option \"request-timeout\")"),
+      pyhost::Demand::timeout);
+}
+
+void Worker::cut(std::uint32_t slot, std::string_view why, pyhost::Demand demand) {
   Exchange* exchange = slots_[slot].exchange;
   const std::string_view answer = exchange == nullptr   ? ""
                                   : exchange->started() ? "; its answer is cut"
                                                         : "; answered 504";
-  log_line(LogLevel::error, info_.name,
-           concat(describe(slot), ": ran longer than ", duration_text(pool_.request_timeout),
-                  " (option \"request-timeout\")", answer));
+  // One that was answered before is nobody's loss.
+  const bool lost = exchange != nullptr || demand == pyhost::Demand::timeout;
+  log_line(lost ? LogLevel::error : LogLevel::warning, info_.name,
+           concat(describe(slot), ": ", why, answer));
   // Cut first: what the application does because of that is not to be interrupted.
   if (exchange != nullptr) exchange->timed_out();
-  if (slots_[slot].busy && !slots_[slot].done) channel_->demand(slot, pyhost::Demand::timeout);
+  if (slots_[slot].busy && !slots_[slot].done) channel_->demand(slot, demand);
 }
 
 // The request itself was answered long ago.
@@ -324,8 +332,22 @@ void Worker::violated(std::string_view why) {
   owner_.worker_violated(*this, why);
 }
 
+void Worker::cut() {
+  if (lost_) return;
+  channel_->announce_overdue();
+  for (std::uint32_t slot = 0; slot < slots_.size() && !lost_; ++slot) {
+    if (look_at(slot) == Stand::over) continue;
+    deadlines_.end(slot);
+    cut(slot,
+        concat("not over ", duration_text(pool_.stop_timeout),
+               " after its worker was to end (option \"stop-timeout\")"),
+        pyhost::Demand::cut);
+  }
+}
+
 void Worker::retire() {
   retired_ = true;
+  announce_end();
   stop_if_idle();
 }
 

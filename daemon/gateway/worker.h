@@ -113,8 +113,12 @@ class Worker final : private DeadlineOwner {
   // Whether it may serve; not before it has answered the requests of option "warmup".
   void set_open(bool open) { open_ = open; }
   bool is_open() const { return open_; }
+  // It will be retired before long; the application is told when it asks.
+  void announce_end() { channel_->announce_end(); }
   // No more requests: it ends when it has none.
   void retire();
+  // It takes too long to end: the requests that it still has are cut, as by a timeout.
+  void cut();
   bool retired() const { return retired_; }
   // Its exchanges, for the one who buries it: untaken ones first in order, each detached.
   std::vector<Exchange*> abandon_untaken();
@@ -155,6 +159,7 @@ class Worker final : private DeadlineOwner {
   void on_timeout(std::uint32_t slot) override;
   void on_stuck(std::uint32_t slot) override;
   std::string describe(std::uint32_t slot) const;
+  void cut(std::uint32_t slot, std::string_view why, pyhost::Demand demand);
 
   void leave();
   void serve(std::uint32_t slot);

@@ -27,6 +27,10 @@ constexpr Milliseconds kGrace{1000};
 // What it gets to write down the workers' last lines when the start failed.
 constexpr Milliseconds kLastWords{500};
 
+Milliseconds stop_time(const PoolSettings& pool) {
+  return pool.stop_timeout + cleanup_time(pool.stop_timeout);
+}
+
 TimePoint current_time() {
   return std::chrono::steady_clock::now();
 }
@@ -346,7 +350,7 @@ void Master::stop() {
   end_due_ = now;
   pools_.stop(now);
   for (const auto& pool : pools_) {
-    end_due_ = std::max(*end_due_, now + pool->settings().stop_timeout + kGrace);
+    end_due_ = std::max(*end_due_, now + stop_time(pool->settings()) + kGrace);
   }
 }
 

@@ -18,6 +18,7 @@ std::string_view state_word(WorkerState state) {
     case WorkerState::ready:
       return "ready";
     case WorkerState::draining:
+    case WorkerState::cut:
       return "draining";
     case WorkerState::ending:
       break;

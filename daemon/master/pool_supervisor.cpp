@@ -285,22 +285,9 @@ bool PoolSupervisor::has_successor(std::uint32_t number) const {
          std::ranges::find(replacements_, number, &Replacement::number) != replacements_.end();
 }
 
-void PoolSupervisor::retire(WorkerProcess& worker, TimePoint now) {
-  if (worker.state() == WorkerState::ready) {
-    worker.move_to(WorkerState::draining, now + settings_.stop_timeout);
-  } else if (worker.state() < WorkerState::ready) {
-    kill(worker);
-  }
-}
-
-void PoolSupervisor::kill(WorkerProcess& worker) {
-  worker.move_to(WorkerState::ending, std::nullopt);
-  signal(worker, SIGKILL);
-}
-
 void PoolSupervisor::on_time(TimePoint now) {
   for (WorkerProcess& worker : workers_) {
-    if (worker.due() && *worker.due() <= now) on_overdue(worker);
+    if (worker.due() && *worker.due() <= now) on_overdue(worker, now);
   }
   check_wear(now);
   start_replacements(now);
@@ -318,23 +305,6 @@ void PoolSupervisor::start_replacements(TimePoint now) {
     log_line(LogLevel::error, concat(settings_.name, "/", replacement.number),
              wrong + replace(replacement.number, {}, now));
   }
-}
-
-void PoolSupervisor::on_overdue(WorkerProcess& worker) {
-  if (worker.state() == WorkerState::starting) {
-    worker.blame(ExitStatus::temporary, start_timeout_text(settings_of(worker.generation())));
-  } else if (worker.state() == WorkerState::warming) {
-    worker.blame(ExitStatus::temporary,
-                 concat("the requests of option \"warmup\" were not answered within ",
-                        duration_text(settings_of(worker.generation()).start_timeout),
-                        " (option \"start-timeout\")"));
-  } else if (worker.state() == WorkerState::draining) {
-    log_line(LogLevel::warning, worker.object(),
-             concat("still busy after ", duration_text(settings_.stop_timeout),
-                    " (option \"stop-timeout\"), killing it"));
-  }
-  if (!worker.is_forked()) host_.give_up_fork(index_, worker.id());
-  kill(worker);
 }
 
 std::optional<TimePoint> PoolSupervisor::next_due() const {

@@ -55,6 +55,9 @@ class PoolHost {
   virtual std::uint64_t resident_bytes(pid_t pid) = 0;
 };
 
+// What a worker gets, once "stop-timeout" is over and its requests are cut, to end by itself.
+Milliseconds cleanup_time(Milliseconds stop_timeout);
+
 class PoolSupervisor {
  public:
   // `settings`, those in force, and `host` outlive the supervisor. Settings change at start and in
@@ -153,7 +156,8 @@ class PoolSupervisor {
   void start_replacements(TimePoint now);
   void retire(WorkerProcess& worker, TimePoint now);
   void kill(WorkerProcess& worker);
-  void on_overdue(WorkerProcess& worker);
+  void on_overdue(WorkerProcess& worker, TimePoint now);
+  void cut(WorkerProcess& worker, TimePoint now);
   void report_end(const WorkerProcess& worker, int wait_status, TimePoint now);
   void log_end(const WorkerProcess& worker, LogLevel level, const std::string& what,
                const std::string& then);

@@ -27,6 +27,8 @@ constexpr std::size_t kMaxStatusLine = 4096;
     case WorkerState::ready:
       return next == WorkerState::draining || next == WorkerState::ending;
     case WorkerState::draining:
+      return next == WorkerState::cut || next == WorkerState::ending;
+    case WorkerState::cut:
     case WorkerState::ending:
       return next == WorkerState::ending;
   }

@@ -1,8 +1,10 @@
 // One worker as the master sees it: what it is, and the one place where its state changes.
 //
-//   starting --"ready"--> (warming) --> ready --take_over, retire, finish--> draining
-//       |                   |                             |
-//       +-------------------+---------- signalled --------+----> ending --> reaped
+//   starting --"ready"--> (warming) --> ready --take_over, retire, finish--> draining --> cut
+//       |                   |                             |                   |           |
+//       +-------------------+---------- signalled --------+-------------------+-----------+
+//                                           |
+//                                           +----> ending --> reaped
 //
 // A worker that is reaped is removed, whatever its state was.
 #pragma once
@@ -27,6 +29,7 @@ enum class WorkerState {
   warming,   // loaded, answers the requests of option "warmup"; due: start-timeout still
   ready,     // in service, or waiting for the rest of its generation
   draining,  // gets no more requests and ends when it is idle; due: stop-timeout
+  cut,       // was not idle by then, its requests have been cut; due: a moment to clean up
   ending     // was signalled; due: SIGKILL where that was not sent yet
 };
 

@@ -42,6 +42,7 @@ struct Board {
   ChannelHeader header;                 // written by create_channel
   alignas(kCacheLine) Word queue_tail;  // gateway
   Word stopping;                        // gateway
+  Word farewell;                        // gateway; a Farewell
   Word few_threads;                     // gateway; threads don't wake each other
   Word demands;                         // gateway; changes when a slot's `demand` was set
   alignas(kCacheLine) Word queue_head;  // worker's threads, by compare and exchange
@@ -50,6 +51,13 @@ struct Board {
   Word nap_reserve;                                       // gateway, before it naps
   alignas(kCacheLine) Word wants_successor;               // worker
   alignas(kCacheLine) std::array<ReadyWord, kMaxSlots / 64> ready;  // worker sets, gateway clears
+};
+
+// How near a worker's end is.
+enum class Farewell : std::uint32_t {
+  none = 0,
+  ahead,   // no more requests before long
+  overdue  // its requests were cut, and what is left of it is killed soon
 };
 
 enum class BodyEnd : std::uint32_t { open, whole, broken };

@@ -60,6 +60,14 @@ class ChannelMap {
 };
 
 // Wakes the thread that waits for demands, to look again.
+// The gateway's to call, and once it is gone the worker's. There is no way back.
+inline void set_farewell(Board& board, Farewell farewell) {
+  const auto word = static_cast<std::uint32_t>(farewell);
+  if (board.farewell.load() >= word) return;
+  board.farewell.store(word);
+  futex_wake(board.farewell, kAllSleepers);
+}
+
 inline void announce_demand(Board& board) {
   board.demands.fetch_add(1);
   futex_wake(board.demands, kAllSleepers);

@@ -77,13 +77,19 @@ TEST_CASE("recycling: a worn worker that dies has one successor, not two", "[mas
   CHECK(stage.host.last_id == 3);
 }
 
-TEST_CASE("recycling: a replaced worker that stays busy is killed after stop-timeout", "[master]") {
+TEST_CASE("recycling: a replaced worker that stays busy is cut after stop-timeout, then killed",
+          "[master]") {
   Stage stage;
   stage.boot_ready();
   stage.now += 1s;
   stage.pool.on_worn(1, "worn", stage.now);
   stage.pass(0ms);
   stage.say(1003, "ready\n");
+  stage.pass(4'999ms);
+  CHECK(stage.host.count(MessageType::cut) == 0);
+  stage.pass(1ms);
+  CHECK(stage.host.count(MessageType::cut) == 1);
+  // Then it has a moment to clean up, no longer than stop-timeout.
   stage.pass(4'999ms);
   CHECK_FALSE(stage.host.was_killed(1001));
   stage.pass(1ms);

@@ -187,12 +187,16 @@ TEST_CASE("supervisor: a reload takes over when all new workers are ready", "[ma
   CHECK(stage.host.last_id == 4);
 }
 
-TEST_CASE("supervisor: an old worker that stays busy is killed after stop-timeout", "[master]") {
+TEST_CASE("supervisor: an old worker that stays busy is cut after stop-timeout, then killed",
+          "[master]") {
   Stage stage;
   stage.boot_ready();
   stage.pool.reload(stage.now);
   stage.say(1003, "ready\n");
   stage.say(1004, "ready\n");
+  stage.pass(4'999ms);
+  stage.pass(1ms);
+  CHECK(stage.host.count(MessageType::cut) == 2);  // and the other old one
   stage.pass(4'999ms);
   CHECK_FALSE(stage.host.was_killed(1001));
   stage.pass(1ms);

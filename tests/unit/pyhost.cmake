@@ -9,7 +9,8 @@ pycgid_unit_test(pyhost_worker_test
   LABEL pyhost
   SOURCES pyhost_boot_test.cpp pyhost_cut_test.cpp pyhost_driver.cpp pyhost_ends_test.cpp
           pyhost_environ_test.cpp pyhost_file_test.cpp pyhost_input_test.cpp
-          pyhost_lasting_test.cpp pyhost_memory_test.cpp pyhost_output_test.cpp
+          pyhost_lasting_test.cpp pyhost_leaving_test.cpp pyhost_memory_test.cpp
+          pyhost_output_test.cpp
           pyhost_response_test.cpp pyhost_threads_test.cpp
   LIBS pyhost_channel)
 

@@ -1,0 +1,34 @@
+"""What a worker does at its end."""
+
+import atexit
+import threading
+
+from answers import ok
+
+import pycgid
+
+ended = threading.Event()
+
+
+def fail():
+    raise LookupError("at the end")
+
+
+def thread(name, event):
+    threading.Thread(target=event.wait, name=name).start()
+
+
+atexit.register(print, "atexit has run")
+pycgid.at_exit(ended.set)
+pycgid.at_exit(print, "registered first", end="!\n")
+pycgid.at_exit(fail)
+pycgid.at_exit(print, "registered last")
+
+
+def application(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path == "/leaves_thread":
+        thread("jobs", threading.Event())
+        thread("ends by at_exit", ended)
+    asked = environ["pycgid.stopping"]() is pycgid.stopping()
+    return ok(start_response, f"{asked} {pycgid.stopping()}".encode())
