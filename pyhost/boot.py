@@ -140,6 +140,7 @@ def run(options):
     # What multiprocessing spawns would run it first, to find what was pickled in it.
     del sys.modules["__main__"].__file__
     constants = environ_constants(host, options)
+    set_number(options, constants)
     try:
         with stacks_when_late(options.get("start_timeout")):
             application = loader.load(
@@ -152,11 +153,8 @@ def run(options):
     host.take_signals()
     if warning := load_script("greenlets").warning(options["threads"]):
         host.log_warning(warning)
-    if "orders_fd" in options:
-        template = load_script("template")
-        if not template.fork_workers(host, options, lambda: report(options["status_fd"], "ready")):
-            return
-        host.set_process_title(title(options))
+    if "orders_fd" in options and not become_worker(host, options, constants):
+        return
     serve(host, request_threads.start, application, constants, options)
     leaving.leave(host)
 
@@ -187,6 +185,24 @@ def take_signals(host):
     INT must be nothing that asyncio and others take for Ctrl-C of a user."""
     signal.signal(signal.SIGINT, lambda *_: None)
     host.take_signals()
+
+
+def become_worker(host, options, constants):
+    """Forks workers, and returns True in each of them."""
+    template = load_script("template")
+    if not template.fork_workers(host, options, lambda: report(options["status_fd"], "ready")):
+        return False
+    host.set_process_title(title(options))
+    set_number(options, constants)
+    return True
+
+
+def set_number(options, constants):
+    """Tells the application which worker this is; a template is none, and has no number."""
+    number = options.get("worker")
+    sys.modules["pycgid"].worker = constants["pycgid.worker"] = number
+    if number is not None:
+        os.environ["PYCGID_WORKER"] = str(number)
 
 
 def find_host():

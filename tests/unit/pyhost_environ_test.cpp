@@ -30,13 +30,14 @@ TEST_CASE("environ: W1: a builtin dict of latin-1 strings, new for each request"
 TEST_CASE("environ: W2, W18: all required keys, and no others of our own", "[pyhost]") {
   Worker worker;
   const std::string body = worker.ask({.path = "/environ"}).body;
-  CHECK(contains(body,
-                 R"("keys": ["PATH_INFO", "REQUEST_METHOD", "REQUEST_URI", "SCRIPT_NAME", )"
-                 R"("SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "pycgid.pool", )"
-                 R"("pycgid.request_id", "pycgid.stopping", "pycgid.version", "wsgi.errors", )"
-                 R"("wsgi.file_wrapper", "wsgi.input", "wsgi.input_terminated", )"
-                 R"("wsgi.multiprocess", "wsgi.multithread", "wsgi.run_once", )"
-                 R"("wsgi.url_scheme", "wsgi.version"])"));
+  CHECK(contains(
+      body,
+      R"("keys": ["PATH_INFO", "REQUEST_METHOD", "REQUEST_URI", "SCRIPT_NAME", )"
+      R"("SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "pycgid.pool", )"
+      R"("pycgid.request_id", "pycgid.stopping", "pycgid.version", "pycgid.worker", "wsgi.errors", )"
+      R"("wsgi.file_wrapper", "wsgi.input", "wsgi.input_terminated", )"
+      R"("wsgi.multiprocess", "wsgi.multithread", "wsgi.run_once", )"
+      R"("wsgi.url_scheme", "wsgi.version"])"));
   CHECK(contains(body, R"("version": [1, 0])"));
   CHECK(contains(body, R"("terminated": true)"));
   CHECK(contains(body, R"("pycgid.pool": "shop")"));
