@@ -48,6 +48,8 @@ class Body {
   void consume(std::size_t bytes) { window_.remove_prefix(bytes); }
   // Whether there can be more than the window.
   bool may_grow() const { return source_ != BodyMode::none; }
+  // Whether read() may have to wait for the client.
+  bool is_live() const { return source_ == BodyMode::ring; }
   // How much may come behind the window; a guess for a ring.
   std::uint64_t expected() const;
 
@@ -68,10 +70,10 @@ class Body {
 
   std::mutex mutex_;
   WorkerEnd& worker_;
-  std::string_view window_;  // of the request area or of buffer_
-  Buffer buffer_;            // read ahead, for lines
-  BodyMode source_;          // ring or file; none: the window is all there is
-  bool closed_ = false;
+  std::string_view window_;           // of the request area or of buffer_
+  Buffer buffer_;                     // read ahead, for lines
+  BodyMode source_;                   // ring or file; none: the window is all there is
+  std::atomic<bool> closed_ = false;  // also read without the mutex
   std::atomic<int> error_{0};
   std::uint32_t slot_;
   std::uint16_t generation_;

@@ -130,6 +130,11 @@ std::int64_t call_number(PyObject* object, PyObject* method) {
   return forgive() ? number : -1;
 }
 
+// What the kernel makes up as it is read, below /proc and /sys, tells no size, or a page of it.
+bool size_is_true(const struct stat& status) {
+  return S_ISREG(status.st_mode) && status.st_size > 0 && status.st_blocks > 0;
+}
+
 std::int64_t position(const ModuleState& state, PyObject* file, int fd) {
   const std::int64_t told = call_number(file, state.str_tell);
   return told >= 0 ? told : ::lseek(fd, 0, SEEK_CUR);
@@ -148,7 +153,7 @@ std::optional<SendableFile> sendable_file(const ModuleState& state, PyObject* it
   const std::int64_t fd = call_number(file, state.str_fileno);
   struct stat status {};
   if (fd < 0 || fd > INT32_MAX || ::fstat(static_cast<int>(fd), &status) != 0 ||
-      !S_ISREG(status.st_mode)) {
+      !size_is_true(status)) {
     return std::nullopt;
   }
   const std::int64_t from = position(state, file, static_cast<int>(fd));

@@ -163,6 +163,50 @@ PyRef take_line(Body& body, std::size_t limit, Body::Got& got) {
   }
 }
 
+// What is at hand, or else what comes first; empty at the end of the body.
+PyRef take_some(Body& body, std::size_t limit, Body::Got& got) {
+  if (body.closed()) {
+    got = Body::Got::closed;
+    return {};
+  }
+  if (limit > 0 && body.window().empty() && body.may_grow()) {
+    const Detach detach;
+    got = body.fill();
+  }
+  return got == Body::Got::bytes || got == Body::Got::end ? take(body, limit) : PyRef();
+}
+
+// A body that is still coming is waited for only until there is something.
+PyRef take_for_buffer(Body& body, std::size_t limit, Body::Got& got) {
+  return body.is_live() ? take_some(body, limit, got) : take_bytes(body, limit, got);
+}
+
+PyObject* fill_buffer(PyObject* self, PyObject* object, Step step) {
+  Py_buffer buffer;
+  if (PyObject_GetBuffer(object, &buffer, PyBUF_WRITABLE) < 0) return nullptr;
+  const auto bytes = PyRef::steal(read_alone(self, step, static_cast<std::size_t>(buffer.len)));
+  Py_ssize_t size = 0;
+  if (bytes) {
+    size = PyBytes_GET_SIZE(bytes.get());
+    std::memcpy(buffer.buf, PyBytes_AS_STRING(bytes.get()), static_cast<std::size_t>(size));
+  }
+  PyBuffer_Release(&buffer);
+  return bytes ? PyLong_FromSsize_t(size) : nullptr;
+}
+
+PyObject* readinto(PyObject* self, PyObject* buffer) {
+  return fill_buffer(self, buffer, take_for_buffer);
+}
+
+PyObject* readinto1(PyObject* self, PyObject* buffer) {
+  return fill_buffer(self, buffer, take_some);
+}
+
+PyObject* read1(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+  const auto limit = parse_limit(args, count);
+  return limit ? read_alone(self, take_some, *limit) : nullptr;
+}
+
 PyObject* read(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   const auto limit = parse_limit(args, count);
   return limit ? read_alone(self, take_bytes, *limit) : nullptr;
@@ -198,6 +242,26 @@ PyObject* next_line(PyObject* self) {
   return line.release();
 }
 
+PyObject* yes(PyObject*, PyObject*) {
+  Py_RETURN_TRUE;
+}
+
+PyObject* no(PyObject*, PyObject*) {
+  Py_RETURN_FALSE;
+}
+
+PyObject* nothing(PyObject*, PyObject*) {
+  Py_RETURN_NONE;
+}
+
+PyObject* enter(PyObject* self, PyObject*) {
+  return Py_NewRef(self);
+}
+
+PyObject* is_closed(PyObject* self, void*) {
+  return PyBool_FromLong(body_of(self).closed());
+}
+
 void dealloc(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   body_of(self).~Body();
@@ -210,14 +274,32 @@ PyMethodDef methods[] = {
      "read(size=-1, /) -> bytes: `size` bytes, fewer only at the end of the body"},
     {"readline", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(readline)),
      METH_FASTCALL, "readline(size=-1, /) -> bytes"},
+    {"read1", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(read1)), METH_FASTCALL,
+     "read1(size=-1, /) -> bytes: what has come, at least one byte unless at the end"},
+    {"readinto", readinto, METH_O,
+     "readinto(buffer, /) -> int: fills it, except with a body that is still coming"},
+    {"readinto1", readinto1, METH_O, "readinto1(buffer, /) -> int"},
     {"readlines", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(readlines)),
      METH_FASTCALL, "readlines(hint=-1, /) -> list of bytes"},
+    {"readable", yes, METH_NOARGS, "readable() -> True"},
+    {"writable", no, METH_NOARGS, "writable() -> False"},
+    {"seekable", no, METH_NOARGS, "seekable() -> False"},
+    {"isatty", no, METH_NOARGS, "isatty() -> False"},
+    {"flush", nothing, METH_NOARGS, "flush(): does nothing"},
+    // What wraps the body and is dropped closes it; others read on.
+    {"close", nothing, METH_NOARGS, "close(): does nothing; the end of the request closes it"},
+    {"__enter__", enter, METH_NOARGS, nullptr},
+    {"__exit__", nothing, METH_VARARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
+
+PyGetSetDef properties[] = {{"closed", is_closed, nullptr, "whether its request is over", nullptr},
+                            {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(dealloc)},
                        {Py_tp_iter, reinterpret_cast<void*>(PyObject_SelfIter)},
                        {Py_tp_iternext, reinterpret_cast<void*>(next_line)},
                        {Py_tp_methods, methods},
+                       {Py_tp_getset, properties},
                        {0, nullptr}};
 
 }  // namespace

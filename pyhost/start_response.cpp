@@ -71,6 +71,14 @@ bool is_exc_info(PyObject* object) {
          PyExceptionInstance_Check(PyTuple_GET_ITEM(object, 1));
 }
 
+// What sys.exc_info() returns where there is none.
+bool is_no_exception(PyObject* object) {
+  if (Py_IsNone(object)) return true;
+  return PyTuple_Check(object) && PyTuple_GET_SIZE(object) == 3 &&
+         Py_IsNone(PyTuple_GET_ITEM(object, 0)) && Py_IsNone(PyTuple_GET_ITEM(object, 1)) &&
+         Py_IsNone(PyTuple_GET_ITEM(object, 2));
+}
+
 PyObject* write(PyObject* self, PyObject* block) {
   if (!PyBytes_Check(block)) {
     PyErr_Format(PyExc_TypeError, "write() takes bytes, not %.100s", Py_TYPE(block)->tp_name);
@@ -114,7 +122,7 @@ PyObject* refuse(Response::Start start, PyObject* exc_info) {
 PyObject* call(PyObject* self, PyObject* const* args, std::size_t nargsf, PyObject* names) {
   Arguments given;
   if (!parse(args, PyVectorcall_NARGS(nargsf), names, given)) return nullptr;
-  const bool replace = !Py_IsNone(given.exc_info);
+  const bool replace = !is_no_exception(given.exc_info);
   if (replace && !is_exc_info(given.exc_info)) {
     return fail("exc_info must be what sys.exc_info() returned");
   }
