@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -39,13 +40,20 @@ std::error_code open_pipe(Pipe& pipe) {
   return {};
 }
 
+std::error_code open_output_pipe(Pipe& pipe) {
+  constexpr mode_t kAllMayWrite = 0622;
+  if (const std::error_code error = open_pipe(pipe)) return error;
+  if (::fchmod(pipe.write.get(), kAllMayWrite) != 0) return {errno, std::generic_category()};
+  return {};
+}
+
 std::error_code open_worker_ends(const PoolSettings& pool, SpawnedWorker& ours,
                                  pyhost::WorkerSide& theirs) {
   Pipe output;
   Pipe status;
   pyhost::LogSocket log;
   pyhost::ChannelPair channel;
-  if (const std::error_code error = open_pipe(output)) return error;
+  if (const std::error_code error = open_output_pipe(output)) return error;
   if (const std::error_code error = open_pipe(status)) return error;
   if (const std::error_code error = pyhost::create_log_socket(log)) return error;
   if (const auto error = pyhost::create_channel(channel_sizes(pool), channel)) return error;

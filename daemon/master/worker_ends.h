@@ -30,6 +30,10 @@ struct Pipe {
 
 // For a worker to write to.
 std::error_code open_pipe(Pipe& pipe);
+// Likewise, for its standard output and error: /dev/stdout and /dev/stderr can be opened there by
+// any user that the worker or its children become. Only who may look into one of these processes
+// finds the pipe.
+std::error_code open_output_pipe(Pipe& pipe);
 
 // Everything is CLOEXEC.
 std::error_code open_worker_ends(const PoolSettings& pool, SpawnedWorker& ours,
