@@ -39,6 +39,7 @@ function(pyhost_add_module python)
     interrupter.cpp
     log_lines.cpp
     module.cpp
+    own_stack.cpp
     process_title.cpp
     request_runner.cpp
     request_text.cpp
@@ -52,6 +53,7 @@ function(pyhost_add_module python)
     PREFIX "" OUTPUT_NAME pycgid_host SUFFIX "${suffix}"
     LIBRARY_OUTPUT_DIRECTORY "${PYHOST_OUTPUT_DIR}")
   target_include_directories(${target} SYSTEM PRIVATE "${include_dir}")
+  target_compile_definitions(${target} PRIVATE PYCGID_VERSION="${PROJECT_VERSION}")
   target_compile_options(${target} PRIVATE -fno-exceptions)  # why: gil.h
   target_link_libraries(${target} PRIVATE pyhost_channel pycgid_flags)
   target_link_options(${target} PRIVATE

@@ -49,6 +49,7 @@ void RunningRequest::raise(const WorkerEnd::RequestDemand& demand, bool aborted,
                            PyObject* exception) {
   const std::lock_guard lock(mutex_);
   if (!runs(demand) || phase_ == Phase::cut || (phase_ == Phase::closing && aborted)) return;
+  if (!stack_.is_current(python_id_)) return;
   PyThreadState_SetAsyncExc(python_id_, exception);
   raised_ = true;
 }

@@ -16,6 +16,7 @@
 
 #include "pyhost/channel.h"
 #include "pyhost/internal/py.h"
+#include "pyhost/own_stack.h"
 #include "pyhost/stack_dump.h"
 
 #include <atomic>
@@ -59,7 +60,8 @@ class RunningRequest {
   // Nothing when the thread does not run that request (any more). Without the GIL, which the thread
   // may be holding; blocks for up to a second.
   std::optional<Story> tell(const WorkerEnd::RequestDemand& demand, StackDump& dump);
-  // Attached. `aborted`: the gateway has cut the request.
+  // Attached. `aborted`: the gateway has cut the request. Not while another greenlet runs in the
+  // thread: see own_stack.h.
   void raise(const WorkerEnd::RequestDemand& demand, bool aborted, PyObject* exception);
 
  private:
@@ -75,6 +77,7 @@ class RunningRequest {
 
   const pthread_t thread_;
   const unsigned long python_id_;
+  const OwnStack stack_;
   std::string_view params_;  // of the running request
   std::atomic<std::uint64_t> running_{kNothing};
   std::mutex mutex_;  // held by end(), so that what runs goes on running

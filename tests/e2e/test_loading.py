@@ -219,3 +219,36 @@ def test_the_main_program_is_none_of_ours(start, site):
         """,
     )
     assert start("app", chdir=str(site)).get().text == "None"
+
+
+GREENLETS = """
+import gevent.monkey
+gevent.monkey.patch_all()
+import gevent, pycgid, sys, threading, time
+hit = []
+def spin():
+    try:
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            pass
+    except BaseException as error:
+        hit.append(type(error).__name__)
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    if environ["PATH_INFO"] == "/other":
+        gevent.spawn(spin).join()
+    elif environ["PATH_INFO"] == "/own":
+        spin()
+    return [repr(hit).encode()]
+"""
+
+
+def test_a_timeout_is_raised_in_no_other_greenlet(start, site):
+    pytest.importorskip("gevent")
+    write(site / "green.py", GREENLETS)
+    daemon = start("green", "--request-timeout=500ms", chdir=str(site), threads=1)
+    daemon.expect("has patched", r" green/\d\[\d+\]: ", "timeout|timed out|ran for|longer")
+    assert daemon.get("/other").status == 504
+    assert daemon.get().text == "[]"
+    assert daemon.get("/own").status == 504
+    assert daemon.get().text == "['RequestTimeout']"
