@@ -19,8 +19,10 @@ Configuration parse_config_text(const std::string& text, const std::string& name
 
 // Where the configuration comes from, to be read at start and again on HUP.
 struct ConfigSource {
-  std::string file{};     // empty: the command line is all there is
-  Configuration given{};  // on the command line; global options go before those of the file
+  std::string file{};       // empty: the command line is all there is
+  Configuration given{};    // on the command line; global options go before those of the file
+  std::string directory{};  // what the options are relative to, see start_directory.h
+  LibexecFiles* libexec_files = nullptr;  // not owned
 };
 
 // What is to be in force. Throws StartupError.

@@ -51,6 +51,8 @@ bool read_global_settings(const pyhost::UniqueFd& file, Settings& settings) {
   std::optional<Settings> read = read_settings(file);
   if (!read) return false;
   read->libexec_dir = settings.libexec_dir;
+  read->libexec_files = settings.libexec_files;
+  read->start_dir = settings.start_dir;
   settings = std::move(*read);
   return true;
 }

@@ -7,6 +7,7 @@
 #include "daemon/log.h"
 #include "daemon/master/background.h"
 #include "daemon/master/descriptors.h"
+#include "daemon/master/libexec_files.h"
 #include "daemon/master/log_files.h"
 #include "daemon/master/master.h"
 #include "daemon/master/pid_file.h"
@@ -15,6 +16,7 @@
 #include "daemon/master/reconfiguration.h"
 #include "daemon/master/service_manager.h"
 #include "daemon/master/signals.h"
+#include "daemon/start_directory.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 
@@ -70,6 +72,17 @@ void check(const CommandLine& command) {
   if (show) std::cout << configuration_text(written.global, written.pools);
 }
 
+// Notes what is there now, and need not be when the configuration is read again.
+void check_or_serve(CommandLine command, const ProcessTitle& title) {
+  LibexecFiles files(find_libexec_dir());
+  ConfigSource& source = command.source;
+  source.libexec_files = &files;
+  source.directory = start_directory();
+  if (!source.file.empty()) source.file = absolute_path(source.directory, source.file);
+  if (command.action != CommandLine::Action::run) return check(command);
+  serve(source, title);
+}
+
 void act(const CommandLine& command, const ProcessTitle& title) {
   if (command.action != CommandLine::Action::run) let_signals_through();
   switch (command.action) {
@@ -81,10 +94,8 @@ void act(const CommandLine& command, const ProcessTitle& title) {
       break;
     case CommandLine::Action::check:
     case CommandLine::Action::check_and_show:
-      check(command);
-      break;
     case CommandLine::Action::run:
-      serve(command.source, title);
+      check_or_serve(command, title);
       break;
   }
 }

@@ -17,6 +17,7 @@ target_sources(daemon_core PRIVATE
   option_table.cpp
   option_values.cpp
   read_file.cpp
+  start_directory.cpp
   syslog_socket.cpp
   text.cpp
   text_file.cpp
@@ -30,6 +31,7 @@ target_sources(daemon_core PRIVATE
   master/exit_text.cpp
   master/find_python.cpp
   master/gateway_process.cpp
+  master/libexec_files.cpp
   master/log_file.cpp
   master/log_files.cpp
   master/managed_pool.cpp

@@ -13,6 +13,8 @@
 
 namespace pycgid {
 
+class LibexecFiles;
+
 using Milliseconds = std::chrono::milliseconds;
 
 enum class Protocol { fastcgi, scgi, control };
@@ -131,9 +133,11 @@ struct Settings {
   std::string log = "stderr";  // or "syslog", "syslog:FACILITY", a path
   LogLevel log_level = LogLevel::notice;
   LogFormat log_format = LogFormat::text;
-  std::uint64_t rotate_size = 0;  // of logs; 0: off
-  std::string control;            // path of pycgidctl's socket; empty: off
-  std::string libexec_dir;        // where boot.py and the pyhost modules are
+  std::uint64_t rotate_size = 0;          // of logs; 0: off
+  std::string control;                    // path of pycgidctl's socket; empty: off
+  std::string libexec_dir;                // where boot.py and the pyhost modules are
+  LibexecFiles* libexec_files = nullptr;  // not owned: these as they were at start
+  std::string start_dir;                  // what paths are relative to, see start_directory.h
 
   OptionPlaces places;
 

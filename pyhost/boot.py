@@ -23,9 +23,12 @@ WRONG_CONFIGURATION = 78  # EX_CONFIG: can never work as it is
 MAY_WORK_LATER = 75  # EX_TEMPFAIL
 SYSTEM_ERROR = 71  # EX_OSERR
 
+TEXTS = {"app", "pool", "version", "libexec"}
 DESCRIPTORS = {"log_fd", "memory_fd", "bell_fd", "passing_fd", "status_fd", "orders_fd"}
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+# An upgrade has replaced the files of the daemon that still runs: it gives these as it knows them,
+# by descriptors, as NAME=FD, and the directory as libexec.
+REPLACED = (".py", ".so")
 
 
 class Refused(Exception):
@@ -77,12 +80,80 @@ class LogText(io.TextIOWrapper):
         return self._pipe
 
 
+class OwnFiles:
+    """The scripts and the module that belong to this one: beside it, or given by the daemon."""
+
+    def __init__(self, options):
+        self._version = options["version"]
+        self._fds = options["files"]
+        self.directory = options.get("libexec") or os.path.dirname(os.path.abspath(__file__))
+        for fd in self._fds.values():
+            os.set_inheritable(fd, False)
+
+    def check_version(self):
+        """Before anything else: what the daemon says is to be understood by its own version."""
+        if self._version != __version__:
+            raise Refused(
+                SYSTEM_ERROR,
+                f'the installed files in "{self.directory}" are of pycgid {__version__}, and the'
+                f" running daemon is pycgid {self._version}; restart it",
+            )
+
+    def load(self, name):
+        """A script, as the module pycgid_NAME."""
+        path = self._path(name + ".py")
+        return self._load(importlib.machinery.SourceFileLoader(f"pycgid_{name}", path))
+
+    def load_host(self):
+        file = "pycgid_host" + importlib.machinery.EXTENSION_SUFFIXES[0]
+        path = self._path(file)
+        if not os.path.exists(path):
+            raise Refused(WRONG_CONFIGURATION, self._no_host(file))
+        return self._load(importlib.machinery.ExtensionFileLoader("pycgid_host", path))
+
+    def close(self):
+        for fd in self._fds.values():
+            os.close(fd)
+
+    def _path(self, name):
+        if name in self._fds:
+            return f"/proc/self/fd/{self._fds[name]}"
+        return os.path.join(self.directory, name)
+
+    def _load(self, loader):
+        try:
+            spec = importlib.util.spec_from_file_location(loader.name, loader.path, loader=loader)
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[loader.name] = module
+            loader.exec_module(module)
+        except Exception as error:  # Whatever an incomplete file makes of it.
+            raise Refused(SYSTEM_ERROR, f"cannot load {loader.path}: {error}") from None
+        version = getattr(module, "__version__", "another version")
+        if version != __version__:
+            raise Refused(
+                SYSTEM_ERROR,
+                f'the files in "{self.directory}" are of different versions: {loader.path} is of'
+                f" pycgid {version}, and boot.py of {__version__}; install all of them again",
+            )
+        return module
+
+    def _no_host(self, file):
+        option = "python" if sys.prefix == sys.base_prefix else "venv"
+        names = self._fds or os.listdir(self.directory)
+        present = [name.split(".")[1] for name in names if name.startswith("pycgid_host.")]
+        return (
+            f"no pycgid_host for Python {sys.version_info[0]}.{sys.version_info[1]}"
+            f" ({file.split('.')[1]}) in {self.directory} (option \"{option}\");"
+            f" there are: {', '.join(sorted(present)) or 'none'}; rebuild with PYCGID_PYTHONS"
+        )
+
+
 def main():
     options = parse(sys.argv[1:])
     for name in DESCRIPTORS.intersection(options):
         os.set_inheritable(options[name], False)
     try:
-        run(options)
+        run(options, OwnFiles(options))
     except Refused as refusal:
         report(options["status_fd"], f"error {refusal.status} {refusal}")
         # What the application put in their place might fail when it is flushed at exit.
@@ -91,15 +162,16 @@ def main():
 
 
 def parse(arguments):
-    options = {"pythonpath": []}
+    options = {"pythonpath": [], "files": {}}
     for argument in arguments:
         key, _, value = argument.partition("=")
         if key == "pythonpath":
             options[key].append(value)
-        elif key in ("app", "pool", "version"):
-            options[key] = value
+        elif key.endswith(REPLACED):
+            options["files"][key] = int(value)
         else:
-            options[key] = int(value)
+            # A daemon of another version may say what this one does not know.
+            options[key] = int(value) if value.isdecimal() and key not in TEXTS else value
     return options
 
 
@@ -117,19 +189,24 @@ def report(status_fd, line):
     os.close(status_fd)
 
 
-def run(options):
-    if wrong := load_script("diagnosis").problem():
+def run(options, files):
+    files.check_version()
+    if wrong := files.load("diagnosis").problem():
         raise Refused(WRONG_CONFIGURATION, wrong)
-    host = load_module("pycgid_host", find_host())
+    host = files.load_host()
     host.open_log(options["log_fd"])
     take_signals(host)
-    leaving = load_script("leaving")
-    sys.modules["pycgid"] = load_script("application_module").make(host, options["version"])
+    leaving = files.load("leaving")
+    sys.modules["pycgid"] = files.load("application_module").make(host, options["version"])
     sys.modules["pycgid"].at_exit = leaving.at_exit
     for script in ("application_name", "exception_text", "interface"):
-        load_script(script)  # for the loader
-    loader = load_script("loader")
-    request_threads = load_script("request_threads")
+        files.load(script)  # for the loader
+    loader = files.load("loader")
+    loader.child_program = os.path.join(files.directory, "child.py")
+    greenlets = files.load("greenlets")
+    request_threads = files.load("request_threads")
+    template = files.load("template") if "orders_fd" in options else None
+    files.close()
     host.set_process_title(title(options))
     sys.stdout = sys.__stdout__ = LogText(host, 1, "<stdout>")
     sys.stderr = sys.__stderr__ = LogText(host, 2, "<stderr>")
@@ -151,9 +228,9 @@ def run(options):
     except loader.CannotLoad as error:
         raise Refused(MAY_WORK_LATER, error) from None
     host.take_signals()
-    if warning := load_script("greenlets").warning(options["threads"]):
+    if warning := greenlets.warning(options["threads"]):
         host.log_warning(warning)
-    if "orders_fd" in options and not become_worker(host, options, constants):
+    if template is not None and not become_worker(template, host, options, constants):
         return
     serve(host, request_threads.start, application, constants, options)
     leaving.leave(host)
@@ -187,9 +264,8 @@ def take_signals(host):
     host.take_signals()
 
 
-def become_worker(host, options, constants):
+def become_worker(template, host, options, constants):
     """Forks workers, and returns True in each of them."""
-    template = load_script("template")
     if not template.fork_workers(host, options, lambda: report(options["status_fd"], "ready")):
         return False
     host.set_process_title(title(options))
@@ -203,35 +279,6 @@ def set_number(options, constants):
     sys.modules["pycgid"].worker = constants["pycgid.worker"] = number
     if number is not None:
         os.environ["PYCGID_WORKER"] = str(number)
-
-
-def find_host():
-    path = os.path.join(HERE, "pycgid_host" + importlib.machinery.EXTENSION_SUFFIXES[0])
-    if os.path.exists(path):
-        return path
-    option = "python" if sys.prefix == sys.base_prefix else "venv"
-    present = [name.split(".")[1] for name in os.listdir(HERE) if name.startswith("pycgid_host.")]
-    raise Refused(
-        WRONG_CONFIGURATION,
-        f"no pycgid_host for Python {sys.version_info[0]}.{sys.version_info[1]}"
-        f" ({os.path.basename(path).split('.')[1]}) in {HERE} (option \"{option}\");"
-        f" there are: {', '.join(sorted(present)) or 'none'}; rebuild with PYCGID_PYTHONS",
-    )
-
-
-def load_script(name):
-    return load_module(f"pycgid_{name}", os.path.join(HERE, name + ".py"))
-
-
-def load_module(name, path):
-    try:
-        spec = importlib.util.spec_from_file_location(name, path)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-        return module
-    except (ImportError, OSError) as error:
-        raise Refused(SYSTEM_ERROR, f"cannot load {path}: {error}") from None
 
 
 def log(host, text):
@@ -268,6 +315,10 @@ def serve(host, start_threads, application, constants, options):
             passing_fd=options["passing_fd"],
             threads=options["threads"],
         )
+    except ValueError as error:
+        raise Refused(
+            SYSTEM_ERROR, f"{error}: it is not of the daemon's own build; restart the daemon"
+        ) from None
     except (OSError, RuntimeError) as error:
         raise Refused(
             SYSTEM_ERROR, f"cannot start {options['threads']} threads (option \"threads\"): {error}"

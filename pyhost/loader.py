@@ -14,6 +14,8 @@ import pycgid_interface as interface
 
 __version__ = "@PROJECT_VERSION@"
 
+child_program = "child.py"  # where it is, by boot.py
+
 # A module of this name has been loaded from a file by its path.
 PRIVATE_NAME = "pycgid_application"
 
@@ -119,7 +121,7 @@ def module_name(path):
 def tell_children(path):
     """For what is spawned by multiprocessing: that runs the parent's main program and then imports,
     by the names of modules, what is pickled. Some applications do so while they are imported."""
-    sys.modules["__main__"].__file__ = os.path.join(os.path.dirname(__file__), "child.py")
+    sys.modules["__main__"].__file__ = child_program
     os.environ["PYCGID_APPLICATION_FILE"] = path
 
 

@@ -82,7 +82,10 @@ int execute(PyObject* module) {
                     intern("wsgi.input", state.str_wsgi_input) &&
                     intern("pycgid.data", state.str_data) &&
                     intern("pycgid.data_at", state.str_data_at);
-  return made && PyModule_AddType(module, state.file_wrapper_type) == 0 ? 0 : -1;
+  return made && PyModule_AddType(module, state.file_wrapper_type) == 0 &&
+                 PyModule_AddStringConstant(module, "__version__", PYCGID_VERSION) == 0
+             ? 0
+             : -1;
 }
 
 int traverse(PyObject* module, visitproc visit, void* arg) {
@@ -273,6 +276,12 @@ PyObject* serve_requests(PyObject* module, PyObject* args, PyObject* kwargs) {
   ChannelFds fds{UniqueFd(given.memory_fd), UniqueFd(given.bell_fd), UniqueFd(given.passing_fd)};
   std::unique_ptr<WorkerEnd> worker = WorkerEnd::open(std::move(fds), error);
   if (!worker) {
+    // Of the same version, but built from other sources.
+    if (error == std::errc::invalid_argument) {
+      PyErr_Format(PyExc_ValueError, "module pycgid_host (%s) does not know the daemon's channel",
+                   PYCGID_VERSION);
+      return nullptr;
+    }
     errno = error.value();
     return PyErr_SetFromErrno(PyExc_OSError);
   }

@@ -1,6 +1,7 @@
 // The workers' own files below another root, see chroot_copies.h.
 #include "daemon/master/chroot_copies.h"
 
+#include "daemon/master/libexec_files.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 #include "pyhost/unique_fd.h"
@@ -27,10 +28,9 @@ pyhost::UniqueFd open_regular(const std::string& path) {
 }
 
 // False also when one of them cannot be read.
-bool same_content(const std::string& one, const std::string& other) {
-  const pyhost::UniqueFd first = open_regular(one);
+bool same_content(const pyhost::UniqueFd& first, const std::string& other) {
   const pyhost::UniqueFd second = open_regular(other);
-  if (!first || !second) return false;
+  if (!second) return false;
   std::array<char, 65536> ours;
   std::array<char, 65536> theirs;
   for (off_t at = 0;;) {
@@ -47,13 +47,14 @@ bool same_content(const std::string& one, const std::string& other) {
 void check_chroot_copies(const Settings& settings, const PoolSettings& pool) {
   namespace fs = std::filesystem;
   std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(settings.libexec_dir, error)) {
-    const std::string ours = entry.path().string();
+  // Not with what an upgrade may have installed since.
+  for (const LibexecFiles::File& file : settings.libexec_files->files()) {
+    const std::string ours = concat(settings.libexec_dir, "/", file.name);
     const std::string copy = pool.chroot + ours;
     // A module for a Python that is not used there need not be there.
-    const bool needed = entry.path().extension() == ".py";
-    if (!entry.is_regular_file(error) || (!needed && !fs::exists(copy, error))) continue;
-    if (same_content(ours, copy)) continue;
+    const bool needed = file.name.ends_with(".py");
+    if (!needed && !fs::exists(copy, error)) continue;
+    if (same_content(file.fd, copy)) continue;
     fail_start(ExitStatus::configuration,
                concat(in_quotes(copy), " is not a copy of ", in_quotes(ours), " ",
                       pool.places.text("chroot"), "; copy or bind-mount ",

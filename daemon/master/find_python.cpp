@@ -1,7 +1,9 @@
 // The interpreter of a pool, see find_python.h.
 #include "daemon/master/find_python.h"
 
+#include "daemon/master/libexec_files.h"
 #include "daemon/master/path_problem.h"
+#include "daemon/start_directory.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 
@@ -44,11 +46,6 @@ std::string search_path(const std::string& name, std::string_view path) {
   }
 }
 
-std::string absolute(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::absolute(path, error).lexically_normal().string();
-}
-
 // The first link of a chain that ends nowhere, followed to what is missing.
 std::string missing_target(const std::string& program) {
   namespace fs = std::filesystem;
@@ -68,8 +65,8 @@ std::string missing_target(const std::string& program) {
                     pool.places.text("venv"), advice));
 }
 
-std::string venv_python(const PoolSettings& pool) {
-  const std::string venv = absolute(pool.venv);
+std::string venv_python(const std::string& start, const PoolSettings& pool) {
+  const std::string venv = absolute_path(start, pool.venv);
   std::string program = venv + "/bin/python";
   const std::optional<PathProblem> problem = problem_with(program, X_OK);
   if (!problem && is_program(program)) return program;
@@ -103,13 +100,25 @@ void check_rights(std::string_view what, const std::string& path, int mode,
   if (problem && problem->error == EACCES) check_path(what, path, mode, where);
 }
 
+// What the pool's paths are relative to. Another root has been entered already.
+std::string start_of(const Settings& settings, const PoolSettings& pool) {
+  return pool.chroot.empty() ? settings.start_dir : "/";
+}
+
 }  // namespace
 
-std::string find_python(const PoolSettings& pool, const std::vector<std::string>& environment) {
-  if (!pool.venv.empty()) return venv_python(pool);
+std::string worker_directory(const Settings& settings, const PoolSettings& pool) {
+  return absolute_path(start_of(settings, pool), pool.chdir);
+}
+
+std::string find_python(const Settings& settings, const PoolSettings& pool,
+                        const std::vector<std::string>& environment) {
+  const std::string start = start_of(settings, pool);
+  if (!pool.venv.empty()) return venv_python(start, pool);
   const bool is_path = pool.python.find('/') != std::string::npos;
   const std::string_view path = path_variable(environment);
-  std::string program = is_path ? absolute(pool.python) : search_path(pool.python, path);
+  std::string program =
+      is_path ? absolute_path(start, pool.python) : search_path(pool.python, path);
   if (!program.empty() && is_program(program)) return program;
   const std::optional<PathProblem> problem =
       is_path ? problem_with(program, X_OK) : std::optional<PathProblem>();
@@ -121,20 +130,21 @@ std::string find_python(const PoolSettings& pool, const std::vector<std::string>
 }
 
 void check_worker_files(const Settings& settings, const PoolSettings& pool) {
-  check_path("read", settings.libexec_dir + "/boot.py", R_OK,
-             "(the workers' own files; put them where every user can read)");
-  if (!pool.chdir.empty()) {
-    check_path("enter directory", absolute(pool.chdir), X_OK, pool.places.text("chdir"));
+  if (settings.libexec_files == nullptr || !settings.libexec_files->are_replaced()) {
+    check_path("read", settings.libexec_dir + "/boot.py", R_OK,
+               "(the workers' own files; put them where every user can read)");
   }
-  const std::filesystem::path start = absolute(pool.chdir.empty() ? "." : pool.chdir);
+  const std::string start = worker_directory(settings, pool);
+  if (!pool.chdir.empty()) {
+    check_path("enter directory", start, X_OK, pool.places.text("chdir"));
+  }
   for (const std::string& directory : pool.pythonpath) {
-    check_rights("read directory", (start / directory).lexically_normal(), R_OK | X_OK,
+    check_rights("read directory", absolute_path(start, directory), R_OK | X_OK,
                  pool.places.text("pythonpath"));
   }
   const std::string file = pool.app.substr(0, pool.app.find(':'));
   if (file.find('/') == std::string::npos) return;
-  check_rights("read application", (start / file).lexically_normal(), R_OK,
-               pool.places.text("app"));
+  check_rights("read application", absolute_path(start, file), R_OK, pool.places.text("app"));
 }
 
 }  // namespace pycgid

@@ -11,7 +11,12 @@
 namespace pycgid {
 
 // The path of the program. `environment` is the workers'. Throws StartupError, status 78.
-std::string find_python(const PoolSettings& pool, const std::vector<std::string>& environment);
+std::string find_python(const Settings& settings, const PoolSettings& pool,
+                        const std::vector<std::string>& environment);
+
+// Where the workers start: chdir, or where the daemon was started; by name, which each of them
+// looks up for itself.
+std::string worker_directory(const Settings& settings, const PoolSettings& pool);
 
 // Whether the workers' own files, their directory, pythonpath and the application's file can be
 // read. Throws StartupError, status 78.

@@ -2,9 +2,9 @@
 #include "daemon/master/reconfiguration.h"
 
 #include "daemon/handover.h"
-#include "daemon/libexec.h"
 #include "daemon/log.h"
 #include "daemon/master/activation.h"
+#include "daemon/master/libexec_files.h"
 #include "daemon/master/path_problem.h"
 #include "daemon/master/pid_file.h"
 #include "daemon/master/privileges.h"
@@ -43,7 +43,9 @@ LoadedConfiguration load(const ConfigSource& source) {
   LoadedConfiguration loaded;
   loaded.written = load_configuration(source);
   loaded.settings = make_settings(loaded.written);
-  loaded.settings.libexec_dir = find_libexec_dir();
+  loaded.settings.libexec_dir = source.libexec_files->directory();
+  loaded.settings.libexec_files = source.libexec_files;
+  loaded.settings.start_dir = source.directory;
   assign_sockets(inherited_sockets(), loaded.settings);
   return loaded;
 }

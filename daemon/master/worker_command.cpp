@@ -68,8 +68,10 @@ WorkerCommand make_worker_command(const Settings& settings, const PoolSettings& 
   }
   command.program = look_as_worker(pool, credentials, [&] {
     check_worker_files(settings, pool);
-    return find_python(pool, command.environment);
+    return find_python(settings, pool, command.environment);
   });
+  command.directory = worker_directory(settings, pool);
+  if (pool.chroot.empty()) command.files = settings.libexec_files;
   command.arguments = {command.program,
                        settings.libexec_dir + "/boot.py",
                        "app=" + pool.app,

@@ -12,6 +12,8 @@ namespace pycgid {
 
 struct WorkerCommand {
   std::string program;                 // the interpreter, a path
+  std::string directory;               // to start in
+  LibexecFiles* files = nullptr;       // not owned; null: those installed below another root
   std::vector<std::string> arguments;  // what is the same for all workers
   std::vector<std::string> environment;
 };

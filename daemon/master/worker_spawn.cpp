@@ -3,6 +3,7 @@
 #include "daemon/master/worker_spawn.h"
 
 #include "daemon/master/descriptors.h"
+#include "daemon/master/libexec_files.h"
 #include "daemon/master/process_limits.h"
 #include "daemon/master/signals.h"
 #include "daemon/startup_error.h"
@@ -33,6 +34,7 @@ struct Launch {
   std::vector<int> passed;             // descriptors that it gets, as they are here
   std::vector<int> kept;               // as they are there: numbers in a row
   std::vector<std::string> arguments;  // what tells it of them
+  std::string boot;                    // what it runs; empty: the file that is installed
 };
 
 // strerror() may allocate where glibc's translations are; musl's, a table, doesn't.
@@ -71,8 +73,20 @@ void pass(Launch& launch, const std::vector<NamedFd>& given) {
     launch.kept.push_back(place);
     launch.arguments.push_back(concat(name, "=", place));
     if (fd == launch.status) launch.status = place;
+    if (name == "boot.py") launch.boot = concat("/proc/self/fd/", place);
     ++place;
   }
+}
+
+void pass(Launch& launch, const WorkerPlan& plan, std::vector<NamedFd> given) {
+  LibexecFiles* files = plan.command.files;
+  if (files != nullptr && files->are_replaced()) {
+    launch.arguments.push_back("libexec=" + files->directory());
+    for (const LibexecFiles::File& file : files->files()) {
+      given.emplace_back(file.name, file.fd.get());
+    }
+  }
+  pass(launch, given);
 }
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
@@ -93,6 +107,7 @@ class Child {
         parent_(getpid()),
         arguments_(plan.command.arguments),
         environment_(plan.command.environment) {
+    if (!launch.boot.empty()) arguments_.at(1) = launch.boot;
     arguments_.insert(arguments_.end(), launch.arguments.begin(), launch.arguments.end());
     argv_ = pointers_to(arguments_);
     envp_ = pointers_to(environment_);
@@ -108,13 +123,22 @@ class Child {
     if (!drop_privileges(plan_.credentials)) fail("user");
     if (!die_with_parent(parent_)) _exit(1);
     if (plan_.pool.umask) ::umask(*plan_.pool.umask);
-    if (!plan_.pool.chdir.empty() && ::chdir(plan_.pool.chdir.c_str()) != 0) fail("chdir");
+    enter_directory();
     hand_signals_on();
     ::execve(plan_.command.program.c_str(), argv_.data(), envp_.data());
     fail(plan_.pool.venv.empty() ? "python" : "venv");
   }
 
  private:
+  void enter_directory() const {
+    const std::string& directory = plan_.command.directory;
+    if (directory.empty() || ::chdir(directory.c_str()) == 0) return;
+    if (!plan_.pool.chdir.empty()) fail("chdir");
+    // Where the daemon was started its user need not have rights, as long as the pool has all it
+    // needs elsewhere; but another directory than the one of that name must not be taken for it.
+    if (errno != EACCES) fail("start directory");
+  }
+
   void prepare_complaints() {
     const PoolSettings& pool = plan_.pool;
     const std::string program = concat("run python ", in_quotes(plan_.command.program));
@@ -128,6 +152,11 @@ class Child {
     add("chroot", concat("change the root directory to ", in_quotes(pool.chroot)));
     add("user", concat("change to user ", in_quotes(pool.user)));
     add("chdir", concat("enter directory ", in_quotes(pool.chdir)));
+    complaints_.push_back(
+        {"start directory",
+         concat("error 78 cannot enter directory ", in_quotes(plan_.command.directory),
+                ", where pycgid was started: "),
+         "; give option \"chdir\"\n"});
     add("python", program);
     add("venv", program);
   }
@@ -192,11 +221,12 @@ std::string spawn_worker(const WorkerPlan& plan, std::uint32_t number, SpawnedWo
   launch.output = side.output.get();
   launch.status = side.status.get();
   launch.arguments.push_back(concat("worker=", number));
-  pass(launch, {{"memory_fd", side.channel.memory.get()},
-                {"bell_fd", side.channel.bell.get()},
-                {"passing_fd", side.channel.passing.get()},
-                {"log_fd", side.log.get()},
-                {"status_fd", launch.status}});
+  pass(launch, plan,
+       {{"memory_fd", side.channel.memory.get()},
+        {"bell_fd", side.channel.bell.get()},
+        {"passing_fd", side.channel.passing.get()},
+        {"log_fd", side.log.get()},
+        {"status_fd", launch.status}});
   worker.pid = start_child(plan, launch);
   return worker.pid < 0 ? concat("cannot fork: ", reason(errno)) : "";
 }
@@ -208,16 +238,17 @@ std::string spawn_template(const WorkerPlan& plan, SpawnedTemplate& spawned) {
   pyhost::LogSocket log;
   pyhost::OrderLink link;
   std::error_code error = open_null(launch);
-  if (!error) error = open_pipe(output);
+  if (!error) error = open_output_pipe(output);
   if (!error) error = open_pipe(status);
   if (!error) error = pyhost::create_log_socket(log);
   if (!error) error = pyhost::create_order_link(link);
   if (error) return concat("cannot create the link of a template: ", error.message());
   launch.output = output.write.get();
   launch.status = status.write.get();
-  pass(launch, {{"orders_fd", link.workers.get()},
-                {"log_fd", log.worker.get()},
-                {"status_fd", launch.status}});
+  pass(launch, plan,
+       {{"orders_fd", link.workers.get()},
+        {"log_fd", log.worker.get()},
+        {"status_fd", launch.status}});
   // What it forks becomes ours when what forked it ends.
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   const pid_t pid = start_child(plan, launch);

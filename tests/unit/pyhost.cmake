@@ -24,6 +24,7 @@ if(PYCGID_SANITIZE)
                   OUTPUT_VARIABLE pyhost_test_preload OUTPUT_STRIP_TRAILING_WHITESPACE)
 endif()
 target_compile_definitions(pyhost_worker_test PRIVATE
+  PYHOST_TEST_VERSION="${PROJECT_VERSION}"
   PYHOST_TEST_PYTHON="${pyhost_test_python}"
   PYHOST_TEST_BOOT="${CMAKE_BINARY_DIR}/pyhost/boot.py"
   PYHOST_TEST_APPS="${CMAKE_CURRENT_SOURCE_DIR}/pyhost_apps"

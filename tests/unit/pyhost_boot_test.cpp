@@ -245,6 +245,15 @@ TEST_CASE("boot: no such callable, and which there are", "[pyhost]") {
         begin + "blog:x\": \"blog:x\" is not callable\n");
 }
 
+TEST_CASE("boot: a daemon of another version", "[pyhost]") {
+  Worker worker({.version = "9.9.9"});
+  const std::string directory = fs::path(PYHOST_TEST_BOOT).parent_path().string();
+  CHECK(worker.status_line() == "error 71 the installed files in \"" + directory +
+                                    "\" are of pycgid " PYHOST_TEST_VERSION
+                                    ", and the running daemon is pycgid 9.9.9; restart it\n");
+  CHECK(worker.wait_exit() == 71);
+}
+
 TEST_CASE("boot: no pycgid_host for this Python", "[pyhost]") {
   const TemporaryDirectory directory;
   const fs::path built = fs::path(PYHOST_TEST_BOOT).parent_path();

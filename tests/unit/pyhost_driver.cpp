@@ -47,7 +47,7 @@ std::vector<std::string> command_line(const Start& start, const pyhost::ChannelF
                                         "worker=3",
                                         "threads=" + std::to_string(start.threads),
                                         "multiprocess=" + std::to_string(start.multiprocess),
-                                        "version=1.2.3",
+                                        "version=" + start.version,
                                         "memory_fd=" + std::to_string(fds.memory.get()),
                                         "bell_fd=" + std::to_string(fds.bell.get()),
                                         "passing_fd=" + std::to_string(fds.passing.get()),

@@ -45,7 +45,8 @@ struct Start {
   bool multiprocess = false;
   std::string directory = {};  // where it starts; default: where pyhost_app.py is
   std::vector<std::string> pythonpath = {};
-  std::string boot = {};  // default: the built one
+  std::string boot = {};                      // default: the built one
+  std::string version = PYHOST_TEST_VERSION;  // of the daemon that it believes to serve
 };
 
 class Worker {
