@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace pyhost {
@@ -130,9 +131,12 @@ std::int64_t call_number(PyObject* object, PyObject* method) {
   return forgive() ? number : -1;
 }
 
-// What the kernel makes up as it is read, below /proc and /sys, tells no size, or a page of it.
-bool size_is_true(const struct stat& status) {
-  return S_ISREG(status.st_mode) && status.st_size > 0 && status.st_blocks > 0;
+// What the kernel makes up as it is read, below /proc and /sys, tells no size, or a page of it; it
+// takes no room, and neither does anything beside it. A file that is one hole takes none either.
+bool size_is_true(int fd, const struct stat& status) {
+  if (!S_ISREG(status.st_mode) || status.st_size == 0) return false;
+  struct statvfs place {};
+  return status.st_blocks > 0 || (::fstatvfs(fd, &place) == 0 && place.f_blocks > 0);
 }
 
 std::int64_t position(const ModuleState& state, PyObject* file, int fd) {
@@ -153,7 +157,7 @@ std::optional<SendableFile> sendable_file(const ModuleState& state, PyObject* it
   const std::int64_t fd = call_number(file, state.str_fileno);
   struct stat status {};
   if (fd < 0 || fd > INT32_MAX || ::fstat(static_cast<int>(fd), &status) != 0 ||
-      !size_is_true(status)) {
+      !size_is_true(static_cast<int>(fd), status)) {
     return std::nullopt;
   }
   const std::int64_t from = position(state, file, static_cast<int>(fd));
