@@ -88,7 +88,7 @@ TEST_CASE("start_response: W8: refuses what must not be in a head", "[pyhost]") 
                                       "'200 OK',[('Content-Length','')]",
                                       "'200 OK',[('Content-Length','1'),('content-length','1')]",
                                       "'200 OK',[],'no exc_info'",
-                                      "'200 OK',[],(None,None,None)"}) {
+                                      "'200 OK',[],(None,None)"}) {
     const Answer answer = worker.ask(with_query("/started", arguments));
     CHECK(answer.body.starts_with("refused: "));
     CHECK(answer.header("Status") == "Status: 200 OK");
