@@ -46,17 +46,18 @@ LibexecFiles::LibexecFiles(std::string directory) : directory_(std::move(directo
   }
 }
 
-bool LibexecFiles::are_replaced() {
+bool LibexecFiles::are_replaced() const {
   const auto installed = [this](const File& file) { return is_installed(directory_, file); };
   if (std::ranges::all_of(files_, installed)) return false;
   // The worker finds its files by these names.
-  if (files_.empty() || ::access("/proc/self/fd", X_OK) != 0) return false;
-  if (!std::exchange(told_, true)) {
-    log_warning(concat("the files in ", in_quotes(directory_),
-                       " were replaced: workers still start from those of pycgid " PYCGID_VERSION
-                       ", which runs; restart it"));
-  }
-  return true;
+  return !files_.empty() && ::access("/proc/self/fd", X_OK) == 0;
+}
+
+void LibexecFiles::tell_of_replacement() {
+  if (std::exchange(told_, true)) return;
+  log_warning(concat("the files in ", in_quotes(directory_),
+                     " were replaced: workers still start from those of pycgid " PYCGID_VERSION
+                     ", which runs; restart it"));
 }
 
 }  // namespace pycgid

@@ -24,8 +24,10 @@ class LibexecFiles {
   explicit LibexecFiles(std::string directory);
 
   // Whether workers have to be given the open files, because others, or none, are installed by
-  // now. Says so in the log the first time.
-  bool are_replaced();
+  // now.
+  bool are_replaced() const;
+  // In the log, the first time.
+  void tell_of_replacement();
 
   const std::string& directory() const { return directory_; }
   const std::vector<File>& files() const { return files_; }

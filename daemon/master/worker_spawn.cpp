@@ -81,6 +81,7 @@ void pass(Launch& launch, const std::vector<NamedFd>& given) {
 void pass(Launch& launch, const WorkerPlan& plan, std::vector<NamedFd> given) {
   LibexecFiles* files = plan.command.files;
   if (files != nullptr && files->are_replaced()) {
+    files->tell_of_replacement();
     launch.arguments.push_back("libexec=" + files->directory());
     for (const LibexecFiles::File& file : files->files()) {
       given.emplace_back(file.name, file.fd.get());
