@@ -199,10 +199,7 @@ def run(options, files):
     leaving = files.load("leaving")
     sys.modules["pycgid"] = files.load("application_module").make(host, options["version"])
     sys.modules["pycgid"].at_exit = leaving.at_exit
-    for script in ("application_name", "exception_text", "interface"):
-        files.load(script)  # for the loader
-    loader = files.load("loader")
-    loader.child_program = os.path.join(files.directory, "child.py")
+    loader = load_loader(files)
     greenlets = files.load("greenlets")
     request_threads = files.load("request_threads")
     template = files.load("template") if "orders_fd" in options else None
@@ -210,12 +207,7 @@ def run(options, files):
     host.set_process_title(title(options))
     sys.stdout = sys.__stdout__ = LogText(host, 1, "<stdout>")
     sys.stderr = sys.__stderr__ = LogText(host, 2, "<stderr>")
-
-    sys.argv = [options["app"]]
-    if not sys.flags.safe_path:
-        del sys.path[0]  # the directory of this file
-    # What multiprocessing spawns would run it first, to find what was pickled in it.
-    del sys.modules["__main__"].__file__
+    look_like_the_application(options)
     constants = environ_constants(host, options)
     set_number(options, constants)
     try:
@@ -234,6 +226,22 @@ def run(options, files):
         return
     serve(host, request_threads.start, application, constants, options)
     leaving.leave(host)
+
+
+def look_like_the_application(options):
+    sys.argv = [options["app"]]
+    if not sys.flags.safe_path:
+        del sys.path[0]  # the directory of this file
+    # What multiprocessing spawns would run it first, to find what was pickled in it.
+    del sys.modules["__main__"].__file__
+
+
+def load_loader(files):
+    for script in ("application_name", "exception_text", "interface"):
+        files.load(script)
+    loader = files.load("loader")
+    loader.child_program = os.path.join(files.directory, "child.py")
+    return loader
 
 
 @contextlib.contextmanager
