@@ -27,10 +27,6 @@ constexpr Milliseconds kGrace{1000};
 // What it gets to write down the workers' last lines when the start failed.
 constexpr Milliseconds kLastWords{500};
 
-Milliseconds stop_time(const PoolSettings& pool) {
-  return pool.stop_timeout + cleanup_time(pool.stop_timeout);
-}
-
 TimePoint current_time() {
   return std::chrono::steady_clock::now();
 }

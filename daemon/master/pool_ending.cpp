@@ -13,9 +13,17 @@
 
 namespace pycgid {
 
+namespace {
+
 Milliseconds cleanup_time(Milliseconds stop_timeout) {
   constexpr Milliseconds kMoment{5000};
   return std::min(kMoment, stop_timeout);
+}
+
+}  // namespace
+
+Milliseconds stop_time(const PoolSettings& pool) {
+  return pool.stop_timeout + cleanup_time(pool.stop_timeout);
 }
 
 void PoolSupervisor::retire(WorkerProcess& worker, TimePoint now) {

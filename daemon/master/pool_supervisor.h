@@ -55,8 +55,9 @@ class PoolHost {
   virtual std::uint64_t resident_bytes(pid_t pid) = 0;
 };
 
-// What a worker gets, once "stop-timeout" is over and its requests are cut, to end by itself.
-Milliseconds cleanup_time(Milliseconds stop_timeout);
+// How long a pool's workers may take to end: "stop-timeout" for their requests, and a moment for
+// Python to end in order once what is left of those is cut.
+Milliseconds stop_time(const PoolSettings& pool);
 
 class PoolSupervisor {
  public:
