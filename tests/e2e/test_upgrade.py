@@ -79,8 +79,10 @@ def test_a_running_daemon_survives_the_upgrade_of_its_files(installed, start, ch
     change(installed)
     replace_worker(daemon)
     assert daemon.get().text == version
+    old = daemon.workers
     reload(daemon, "reloaded pool")
     assert daemon.get().text == version
+    assert all(processes.wait_gone(pid) for pid in old)
     line = daemon.wait_line("warning.*the files in .*")[0]
     assert f"workers still start from those of pycgid {version}, which runs; restart it" in line
     replace_worker(daemon)
