@@ -83,12 +83,29 @@ def test_systemd_finds_nothing_wrong_with_the_unit(installed):
         assert done.returncode == 0
 
 
+# The machine's users, as a package of ours would leave them: FILES, then the command.
+WITH_USERS = 'for f in passwd group; do mount --bind "$1/$f" "/etc/$f"; done; shift; exec "$@"'
+
+
+def make_user(prefix, destination, _):
+    """What the shipped sysusers.d file makes of the machine's users; returns where that is."""
+    users = below(destination, "/etc")
+    users.mkdir(exist_ok=True)
+    for name in ("passwd", "group", "shadow", "gshadow"):
+        shutil.copy(f"/etc/{name}", users / name)
+    file = below(destination, f"{prefix}/lib/sysusers.d/pycgid.conf")
+    subprocess.run(["systemd-sysusers", f"--root={destination}", file], check=True)
+    return users
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="the shipped configuration changes the user")
 def test_the_shipped_configuration_starts(installed):
     prefix, destination, etc = installed
     configuration = below(destination, f"{etc}/pycgid/pycgid.conf")
+    isolated = ["unshare", "--mount", "sh", "-ec", WITH_USERS, "sh", make_user(*installed)]
     done = subprocess.run(
-        [below(destination, f"{prefix}/sbin/pycgid"), "-t", "--config", configuration]
+        isolated
+        + [below(destination, f"{prefix}/sbin/pycgid"), "-t", "--config", configuration]
         + ["--control", "off"],
         capture_output=True,
         check=False,

@@ -81,8 +81,8 @@ def test_a_removed_pool_whose_request_never_ends(start, site):
         busy.send(fastcgi.request(cgi.variables("/wait"), flags=KEEP))
         site.gate.arrival()
         queued.send(fastcgi.request(cgi.variables(), flags=KEEP))
-        running.reread(site.pool("blog"), lines=["still busy after 200ms"])
-        assert busy.answer().status == 502 and queued.answer().status == 503
+        running.reread(site.pool("blog"), lines=["not idle 200ms after it was to end", "cutting its requests"])
+        assert busy.answer().status == 504 and queued.answer().status == 503
         assert busy.at_end() and queued.at_end()
 
 
