@@ -16,13 +16,15 @@ void Response::begin(std::uint32_t slot) {
   head_sent_ = false;
   ended_ = false;
   shown_ = true;
-  closing_.store(false, std::memory_order_relaxed);
+  // In this order, as is_over() looks the other way round: who sees the response open again sees
+  // the new ticket, too, without a GIL as well.
   ticket_.fetch_add(1, std::memory_order_relaxed);
+  closing_.store(false, std::memory_order_release);
 }
 
 bool Response::is_over(Ticket ticket) const {
-  return ticket_.load(std::memory_order_relaxed) != ticket ||
-         closing_.load(std::memory_order_relaxed);
+  return closing_.load(std::memory_order_acquire) ||
+         ticket_.load(std::memory_order_relaxed) != ticket;
 }
 
 std::uint64_t Response::wanted() const {
