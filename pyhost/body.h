@@ -61,6 +61,7 @@ class Body {
   // The slot is about to be the gateway's again.
   void close();
   bool closed() const { return closed_; }
+  std::uint32_t slot() const { return slot_; }
   // Why it is unreadable, as errno has it.
   int error() const { return error_; }
 

@@ -18,8 +18,8 @@ bool take_if(PyObject* type) {
   return true;
 }
 
-void raise_client_gone(const ModuleState& state, const char* text) {
-  RunningRequest::note_cut_on_this_thread();
+void raise_client_gone(const ModuleState& state, std::uint32_t slot, const char* text) {
+  RunningRequest::note_cut_on_this_thread(slot);
   PyErr_SetString(state.client_gone, text);
 }
 

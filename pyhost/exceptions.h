@@ -3,6 +3,8 @@
 
 #include "pyhost/module_state.h"
 
+#include <cstdint>
+
 namespace pyhost {
 
 // Drops the pending exception, if there is one, when `except Exception` would catch it. False: it
@@ -14,8 +16,9 @@ bool forgive();
 bool take_if(PyObject* type);
 
 // Sets pycgid.ClientGone: nobody wants the answer any more. Attached, on the application's behalf.
-// From now on its request, if this thread runs one, is not interrupted by a RequestTimeout.
-void raise_client_gone(const ModuleState& state, const char* text);
+// From now on the request in `slot`, if this thread runs it, is not interrupted by a
+// RequestTimeout.
+void raise_client_gone(const ModuleState& state, std::uint32_t slot, const char* text);
 
 // The status of a process that ends by the pending exception, as Python would have it; takes the
 // exception. What is not of SystemExit is left to the caller: -1.

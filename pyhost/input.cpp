@@ -44,7 +44,8 @@ std::optional<std::size_t> parse_limit(PyObject* const* args, Py_ssize_t count) 
 // False, with an exception set, where reading cannot go on.
 bool check(PyObject* self, Body::Got got) {
   if (got == Body::Got::broken) {
-    raise_client_gone(state_of(self), "the request's body ended before it was whole");
+    raise_client_gone(state_of(self), body_of(self).slot(),
+                      "the request's body ended before it was whole");
   } else if (got == Body::Got::unreadable) {
     errno = body_of(self).error();
     PyErr_SetFromErrno(PyExc_OSError);

@@ -40,6 +40,7 @@ class Response {
   // The last request has ended.
   void begin(std::uint32_t slot);
   Ticket ticket() const { return ticket_.load(std::memory_order_relaxed); }
+  std::uint32_t slot() const { return slot_; }
   bool aborted() const { return worker_.aborted(slot_); }
 
   // Adds a block of the body, and the head before the first one. With the last byte of the

@@ -9,9 +9,10 @@
 // it: what cleans up after a cut request must not be interrupted, or it would leak what it was
 // about to release; and what has been told of the cut needs no second reason to end.
 //
-// Lock order: the GIL, then the mutex. An exception is only raised while the mutex says that the
-// phase lasts, and each change of phase takes back one that has not arrived: it never hits what the
-// thread does next.
+// The mutex is never waited for with the GIL (AttachedLock), and with it held no Python object is
+// made or dropped: its holder would wait for the GIL of the one that waits. An exception is only
+// raised while the mutex says that the phase lasts, and each change of phase takes back one that
+// has not arrived: it never hits what the thread does next.
 #pragma once
 
 #include "pyhost/channel.h"
@@ -25,6 +26,7 @@
 #include <optional>
 #include <pthread.h>
 #include <string>
+#include <sys/types.h>
 
 namespace pyhost {
 
@@ -47,9 +49,10 @@ class RunningRequest {
   // Attached, when no code of the application runs any more.
   void end();
 
-  // Attached, before an exception tells the application that nobody wants its answer. If the
-  // calling thread runs a request, that one is cut.
-  static void note_cut_on_this_thread();
+  // Attached, before an exception tells the application that nobody wants the response of this
+  // slot. If the calling thread runs that request, it is cut; an application may also hold what
+  // belongs to a request of another thread.
+  static void note_cut_on_this_thread(std::uint32_t slot);
 
   // What is told of the request that a demand is about.
   struct Story {
@@ -73,9 +76,14 @@ class RunningRequest {
     return running_.load(std::memory_order_acquire) == key(demand.slot, demand.generation);
   }
 
+  bool is_in(std::uint32_t slot) const {
+    return running_.load(std::memory_order_acquire) >> 16 == slot;
+  }
+
   void take_back();
 
   const pthread_t thread_;
+  const pid_t process_;
   const unsigned long python_id_;
   const OwnStack stack_;
   std::string_view params_;  // of the running request

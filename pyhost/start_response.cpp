@@ -14,6 +14,7 @@ struct StartResponseObject {
   PyObject_HEAD vectorcallfunc vectorcall;
   Response* response;
   Response::Ticket ticket;
+  std::uint32_t slot;
 };
 
 StartResponseObject* cast(PyObject* self) {
@@ -90,7 +91,7 @@ PyObject* write(PyObject* self, PyObject* block) {
     case Response::Sent::ok:
       break;
     case Response::Sent::gone:
-      raise_client_gone(*static_cast<ModuleState*>(PyType_GetModuleState(Py_TYPE(self))),
+      raise_client_gone(*static_cast<ModuleState*>(PyType_GetModuleState(Py_TYPE(self))), mine.slot,
                         "the client does not want the response any more");
       return nullptr;
     case Response::Sent::surplus:
@@ -165,6 +166,7 @@ PyRef make_start_response(const ModuleState& state, Response& response) {
   object->vectorcall = call;
   object->response = &response;
   object->ticket = response.ticket();
+  object->slot = response.slot();
   return PyRef::steal(reinterpret_cast<PyObject*>(object));
 }
 

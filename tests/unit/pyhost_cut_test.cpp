@@ -22,6 +22,7 @@ class Cut {
   void wait_body() {
     worker.wait(slot_, [](const Answer& answer) { return answer.body.size() > 1 << 20; });
   }
+  std::uint32_t slot() const { return slot_; }
   void abort() { worker.gateway().abort(slot_); }
   // Returns when the exception, should there be one, is on its way: demands are carried out one
   // after the other.
@@ -44,7 +45,7 @@ class Cut {
     return worker.finish(slot_).failed;
   }
 
-  Worker worker{{.threads = 3}};
+  Worker worker{{.threads = 4}};
 
  private:
   std::uint32_t slot_;
@@ -101,6 +102,28 @@ TEST_CASE("timeout: what write() and read() told that the client is gone cleans 
       CHECK(has(log, "GET " + way + ": the client is gone\n"));
     }
   }
+}
+
+TEST_CASE("timeout: a request that hears of another's cut is interrupted still", "[pyhost]") {
+  Cut cut({.path = "/lends_write"});
+  cut.worker.wait(cut.slot(), [](const Answer& answer) { return answer.body == "lent"; });
+  cut.abort();
+  const auto borrower = cut.worker.submit({.path = "/uses_lent_write"});
+  cut.worker.wait_log("lent: ClientGone\n");
+  cut.worker.gateway().demand(borrower, Demand::timeout);
+  cut.worker.wait_log("GET /uses_lent_write: ended by pycgid.RequestTimeout\n");
+  cut.worker.wait_done_unread(borrower);
+  cut.go_on();
+}
+
+TEST_CASE("timeout: a request ends while what interrupts it runs a finalizer", "[pyhost]") {
+  Worker worker({.threads = 2});
+  const auto slot = worker.submit({.path = "/ends_while_garbage_is_collected"});
+  worker.wait_log("waiting for a collection\n");
+  worker.gateway().demand(slot, Demand::timeout);
+  worker.finish(slot);
+  CHECK(worker.ask({.path = "/lets_go_on"}).body == "now");
+  CHECK(worker.stop() == 0);
 }
 
 TEST_CASE("timeout: a whole answer's close() is ended", "[pyhost]") {

@@ -1,8 +1,11 @@
 """Requests that are cut while they run, and processes that they fork."""
 
+import _thread
+import gc
 import os
 import sys
 import threading
+import types
 
 from answers import PLAIN, ok
 
@@ -54,6 +57,54 @@ def writes_for_ever(environ, start_response):
             write(b"x" * 65536)
     finally:
         clean_up()
+
+
+class Garbage:
+    """Is found by the next collection, wherever that runs, and takes its time there."""
+
+    def __init__(self, found):
+        self.found = found
+        self.me = self
+
+    def __del__(self):
+        self.found.release()
+        wait_for_go()
+
+
+def ends_while_garbage_is_collected(environ, start_response):
+    """The collection runs in whatever makes an object next: not here, where a lock is waited for."""
+    sys.modules.setdefault("greenlet", types.ModuleType("greenlet"))
+    found = _thread.allocate_lock()
+    found.acquire()
+    gc.collect()
+    thresholds = gc.get_threshold()
+    Garbage(found)
+    print("waiting for a collection")
+    gc.set_threshold(1)
+    if sys.version_info < (3, 12):  # Later ones collect between two lines of Python only.
+        found.acquire()  # makes no object
+    gc.set_threshold(*thresholds)
+    return ok(start_response, b"ended")
+
+
+lent = []  # the write() of a request, which another one uses
+
+
+def lends_write(environ, start_response):
+    lent.append(start_response("200 OK", list(PLAIN)))
+    lent[0](b"lent")
+    wait_for_go()
+    return []
+
+
+def uses_lent_write(environ, start_response):
+    try:
+        while True:
+            lent[0](b"x" * 65536)
+    except OSError as error:
+        print(f"lent: {type(error).__name__}")
+    wait_for_go()
+    return ok(start_response, b"went on")
 
 
 def reads_for_ever(environ, start_response):
