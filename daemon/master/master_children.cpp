@@ -9,7 +9,6 @@
 #include <chrono>
 #include <csignal>
 #include <sys/wait.h>
-#include <vector>
 
 namespace pycgid {
 namespace {
@@ -21,12 +20,10 @@ TimePoint current_time() {
 }  // namespace
 
 void Master::reap_children() {
-  // What a worker has started ends with it.
-  std::vector<pid_t> sessions;
   siginfo_t info{};
   // The rest in the next turn: an application that leaves one process after another to process 1 of
   // a container, or to a subreaper, does not keep the master from anything else.
-  constexpr int kMostAtOnce = 64;
+  constexpr int kMostAtOnce = 16;
   reap_again_ = true;
   for (int count = 0; count < kMostAtOnce; ++count) {
     if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
@@ -37,16 +34,16 @@ void Master::reap_children() {
     // A worker that a template forked has reported itself before it ended.
     for (const auto& pool : pools_) pool->templates().hear(current_time());
     if (is_ours(pid)) {
-      // Its group's number is not reused before it is reaped.
+      // What a worker has started ends with it. The number of its group and of its session is not
+      // used again before it is reaped.
       ::kill(-pid, SIGKILL);
-      sessions.push_back(pid);
+      pyhost::kill_sessions({&pid, 1});
     }
     int wait_status = 0;
     ::waitpid(pid, &wait_status, 0);
     on_child_exited(pid, wait_status);
     info.si_pid = 0;
   }
-  if (!sessions.empty()) pyhost::kill_sessions(sessions);
 }
 
 // As process 1 of a container we also inherit children that we do not know.
