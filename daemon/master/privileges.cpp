@@ -80,7 +80,8 @@ uid_t user_id(const std::string& name, std::string_view option, const OptionPlac
   if (const passwd* entry = getpwnam(name.c_str()); entry != nullptr) return entry->pw_uid;
   if (const auto number = numeric_id(name)) return *number;
   fail_start(ExitStatus::configuration,
-             concat("no such user: ", in_quotes(name), " ", places.text(option)));
+             concat("no such user: ", in_quotes(name), " ", places.text(option),
+                    "; create it, by systemd-sysusers or adduser --system, or name another"));
 }
 
 gid_t group_id(const std::string& name, std::string_view option, const OptionPlaces& places) {

@@ -276,7 +276,9 @@ def test_what_the_running_daemon_has_is_in_use(place, start, kind):
 )
 def test_a_user_that_does_not_exist(place, option, text):
     configure(place, **{option: "no-such-one"})
-    assert refused(place) == f'{text} (option "{option}", {place.file}:{line_in_pool(place, option)})'
+    told = f'{text} (option "{option}", {place.file}:{line_in_pool(place, option)})'
+    remedy = "; create it, by systemd-sysusers or adduser --system, or name another"
+    assert refused(place) == told + (remedy if "user" in text else "")
 
 
 def line_in_pool(place, option):

@@ -55,7 +55,9 @@ TEST_CASE("worker process: what an error line says", "[master]") {
 }
 
 TEST_CASE("privileges: a user or group that does not exist is named", "[master]") {
-  CHECK(failure_of("no-such-user", "").text == "no such user: \"no-such-user\" (option \"user\")");
+  CHECK(failure_of("no-such-user", "").text ==
+        "no such user: \"no-such-user\" (option \"user\"); create it, by systemd-sysusers or "
+        "adduser --system, or name another");
   CHECK(failure_of("", "no-such-group").text ==
         "no such group: \"no-such-group\" (option \"group\")");
   CHECK(failure_of("no-such-user", "").status == ExitStatus::configuration);
