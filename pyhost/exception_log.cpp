@@ -1,8 +1,7 @@
 #include "pyhost/exception_log.h"
 
 #include "pyhost/gil.h"
-
-#include <string>
+#include "pyhost/short_text.h"
 
 namespace pyhost {
 namespace {
@@ -24,7 +23,7 @@ PyRef format(const ModuleState& state, PyObject* exception) {
 }
 
 void log_untold(std::string_view heading, PyObject* exception, PyObject* other) {
-  std::string message(heading);
+  ShortText message(heading);
   message.append("\n").append(Py_TYPE(exception)->tp_name);
   message.append(" (its traceback cannot be shown");
   if (other != nullptr) message.append(": ").append(Py_TYPE(other)->tp_name);

@@ -10,12 +10,13 @@
 #include "pyhost/gil.h"
 #include "pyhost/log_lines.h"
 #include "pyhost/own_fds.h"
+#include "pyhost/short_text.h"
 #include "pyhost/worker_signals.h"
 
 #include <cerrno>
 #include <cstring>
 #include <ctime>
-#include <string>
+#include <string_view>
 #include <sys/wait.h>
 #include <utility>
 
@@ -29,8 +30,8 @@ struct Family {
 
 // For the worker's status pipe: the only line that comes when there is no worker.
 void complain(const WorkerSide& side, int error) {
-  const std::string line =
-      std::string("error 71 cannot fork a worker: ") + std::strerror(error) + "\n";
+  ShortText text("error 71 cannot fork a worker: ");
+  const std::string_view line = text.append(std::strerror(error)).append("\n");
   [[maybe_unused]] const ssize_t written = ::write(side.status.get(), line.data(), line.size());
 }
 

@@ -2,21 +2,19 @@
 
 #include "pyhost/gil.h"
 #include "pyhost/log_lines.h"
-
-#include <string>
+#include "pyhost/short_text.h"
 
 namespace pyhost {
 namespace {
 
 void log_stack(const RunningRequest::Story& story, LogLevel level) {
   const LogRequest marked(story.id);
-  std::string text = story.text;
-  if (story.stack.empty()) {
-    text += ": its stack cannot be had";
-  } else {
-    text.append(": stack, most recent call first\n").append(story.stack);
-  }
-  log_text(level, text);
+  const std::string_view stack = story.stack.view();
+  ShortText heading = story.text;
+  heading.append(stack.empty() ? ": its stack cannot be had" : ": stack, most recent call first\n");
+  Buffer text;
+  const bool whole = text.append(heading) && text.append(stack);
+  log_text(level, whole ? text.view() : heading.view());
 }
 
 }  // namespace
@@ -30,17 +28,18 @@ void Interrupter::run() {
   while (const auto demand = worker_.wait_demand()) carry_out(*demand);
 }
 
-// Nobody else calls into RunningRequest for long, and threads are only ever added.
+// Threads are only ever added.
+RunningRequest* Interrupter::thread_at(std::size_t index) {
+  const std::lock_guard lock(mutex_);
+  return index < threads_.size() ? threads_[index].get() : nullptr;
+}
+
+// Nobody else calls into RunningRequest for long.
 void Interrupter::carry_out(const WorkerEnd::RequestDemand& demand) {
-  std::vector<RunningRequest*> threads;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& thread : threads_) threads.push_back(thread.get());
-  }
   const LogLevel level = demand.demand == Demand::timeout ? LogLevel::error
                          : demand.demand == Demand::cut   ? LogLevel::warning
                                                           : LogLevel::slow;
-  for (RunningRequest* thread : threads) {
+  for (std::size_t i = 0; RunningRequest* const thread = thread_at(i); ++i) {
     const auto story = thread->tell(demand, dump_);
     if (!story) continue;
     log_stack(*story, level);

@@ -7,6 +7,7 @@
 #include "pyhost/running_request.h"
 #include "pyhost/stack_dump.h"
 
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -26,6 +27,8 @@ class Interrupter {
   void run();
 
  private:
+  // Null behind the last one.
+  RunningRequest* thread_at(std::size_t index);
   void carry_out(const WorkerEnd::RequestDemand& demand);
 
   const ModuleState& state_;

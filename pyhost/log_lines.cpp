@@ -1,8 +1,9 @@
 #include "pyhost/log_lines.h"
 
+#include "pyhost/buffer.h"
+
 #include <array>
 #include <cstddef>
-#include <string>
 
 namespace pyhost {
 namespace {
@@ -10,27 +11,30 @@ namespace {
 // What a thread keeps for its next line; more goes back to the system.
 constexpr std::size_t kKeptRoom = 4096;
 
-// A line that is being written, of which a part that is too long is only counted.
+// A line that is being written. What is too long, or finds no memory, is only counted.
 class UnfinishedLine {
  public:
-  bool empty() const { return text_.empty(); }
-  bool takes(std::size_t bytes) const { return text_.size() + bytes <= kMaxLogText; }
+  bool empty() const { return text_.view().empty() && dropped_ == 0; }
+  bool takes(std::size_t bytes) const { return text_.view().size() + bytes <= kMaxLogText; }
   void append(std::string_view bytes) {
-    const std::string_view kept = bytes.substr(0, kMaxLogText - text_.size());
-    text_.append(kept);
-    dropped_ += bytes.size() - kept.size();
+    const std::size_t room = dropped_ > 0 ? 0 : kMaxLogText - text_.view().size();
+    const std::string_view kept = bytes.substr(0, room);
+    if (text_.append(kept)) {
+      dropped_ += bytes.size() - kept.size();
+    } else {
+      dropped_ += bytes.size();
+    }
   }
-  // The whole line; nothing is left.
-  std::string take() {
-    std::string line = dropped_ == 0 ? text_ : cut_text(text_, dropped_);
+  std::string_view text() const { return text_.view(); }
+  std::size_t dropped() const { return dropped_; }
+  void clear() {
     dropped_ = 0;
     text_.clear();
-    if (text_.capacity() > kKeptRoom) std::string().swap(text_);
-    return line;
+    if (text_.capacity() > kKeptRoom) text_ = Buffer();
   }
 
  private:
-  std::string text_;
+  Buffer text_;
   std::size_t dropped_ = 0;
 };
 
@@ -45,21 +49,23 @@ class ThreadLog {
     flush(LogStream::err);
   }
 
-  const std::string& id() const { return id_; }
-  void set_id(std::string_view id) { id_.assign(id); }
+  std::string_view id() const { return {id_.data(), id_size_}; }
+  void set_id(std::string_view id) { id_size_ = id.copy(id_.data(), id_.size()); }
   UnfinishedLine& unfinished(LogStream stream) {
     return unfinished_[static_cast<unsigned>(stream)];
   }
   void end_line(LogStream stream) {
-    const std::string line = unfinished(stream).take();
-    say({LogLevel::notice, true, id_, line});
+    UnfinishedLine& line = unfinished(stream);
+    say({LogLevel::notice, true, id(), line.text()}, line.dropped());
+    line.clear();
   }
   void flush(LogStream stream) {
     if (!unfinished(stream).empty()) end_line(stream);
   }
 
  private:
-  std::string id_;
+  std::array<char, kMaxLogId> id_;
+  std::size_t id_size_ = 0;
   std::array<UnfinishedLine, 2> unfinished_;
 };
 
@@ -81,21 +87,6 @@ void log_text(LogLevel level, std::string_view text) {
 
 void log_application(LogLevel level, std::string_view text) {
   say({level, true, thread_log().id(), without_last_newline(text)});
-}
-
-std::string escaped(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string result;
-  result.reserve(text.size());
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7F) {
-      result += c;
-    } else {
-      result += {'%', kHex[byte >> 4], kHex[byte & 15]};
-    }
-  }
-  return result;
 }
 
 bool stays_in_line(LogStream stream, std::string_view bytes) {

@@ -4,7 +4,6 @@
 
 #include "pyhost/log_socket.h"
 
-#include <string>
 #include <string_view>
 
 namespace pyhost {
@@ -13,10 +12,6 @@ namespace pyhost {
 void log_text(LogLevel level, std::string_view text);
 // Likewise, in the application's own words.
 void log_application(LogLevel level, std::string_view text);
-
-// `text` with control characters as a URI has them (%0A), so that nothing from outside begins a
-// line of its own.
-std::string escaped(std::string_view text);
 
 // What an application prints, in pieces: sys.stdout (0) and sys.stderr (1). Each thread collects
 // its own line of each.

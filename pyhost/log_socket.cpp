@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -17,8 +18,6 @@ namespace {
 
 constexpr std::string_view kLevels = "EWNIDS";
 constexpr char kSmall = 'a' - 'A';
-constexpr std::size_t kMaxId = 64;
-constexpr std::size_t kMostOfRest = 64;  // what is said of the rest
 // The kernel doubles it, and counts what it needs for a packet itself.
 constexpr int kSendBuffer = 256 * 1024;
 
@@ -40,10 +39,37 @@ std::string_view fitting(std::string_view text) {
   return text;
 }
 
+// What is said of the rest of a text that was cut; nothing where nothing was.
+class CutNote {
+ public:
+  explicit CutNote(std::size_t dropped) {
+    if (dropped == 0) return;
+    append("... (cut, ");
+    size_ = static_cast<std::size_t>(
+        std::to_chars(bytes_.data() + size_, bytes_.data() + bytes_.size(), dropped).ptr -
+        bytes_.data());
+    append(" bytes more)");
+  }
+  std::string_view view() const { return {bytes_.data(), size_}; }
+
+ private:
+  void append(std::string_view text) {
+    std::copy(text.begin(), text.end(), bytes_.begin() + size_);
+    size_ += text.size();
+  }
+
+  std::array<char, 64> bytes_;
+  std::size_t size_ = 0;
+};
+
+iovec part_of(std::string_view text) {
+  return {const_cast<char*>(text.data()), text.size()};
+}
+
 // A pipe that somebody made non-blocking is waited for; one that is gone loses the text.
-void write_plainly(std::string_view text) {
-  std::array<iovec, 2> parts{
-      {{const_cast<char*>(text.data()), text.size()}, {const_cast<char*>("\n"), 1}}};
+void write_plainly(std::string_view text, std::size_t dropped) {
+  const CutNote note(dropped);
+  std::array<iovec, 3> parts{part_of(text), part_of(note.view()), part_of("\n")};
   while (::writev(STDERR_FILENO, parts.data(), parts.size()) < 0) {
     if (errno == EINTR) continue;
     if (errno != EAGAIN) return;
@@ -53,13 +79,13 @@ void write_plainly(std::string_view text) {
 }
 
 // False when the socket takes no packet of this size.
-bool send_packet(int fd, const LogEntry& entry) {
-  const std::string_view id = entry.request_id.substr(0, kMaxId);
+bool send_packet(int fd, const LogEntry& entry, std::size_t dropped) {
+  const std::string_view id = entry.request_id.substr(0, kMaxLogId);
   std::array<char, 2> head{static_cast<char>(entry.level), static_cast<char>(id.size())};
   if (entry.is_applications) head[0] = static_cast<char>(head[0] + kSmall);
-  std::array<iovec, 3> parts{{{head.data(), head.size()},
-                              {const_cast<char*>(id.data()), id.size()},
-                              {const_cast<char*>(entry.text.data()), entry.text.size()}}};
+  const CutNote note(dropped);
+  std::array<iovec, 4> parts{part_of({head.data(), head.size()}), part_of(id), part_of(entry.text),
+                             part_of(note.view())};
   msghdr packet{};
   packet.msg_iov = parts.data();
   packet.msg_iovlen = parts.size();
@@ -105,11 +131,7 @@ std::optional<LogEntry> parse_entry(std::string_view packet) {
 std::string cut_text(std::string_view text, std::size_t dropped) {
   if (text.size() <= kMaxLogText && dropped == 0) return std::string(text);
   std::string cut(fitting(text));
-  dropped += text.size() - cut.size();
-  cut += "... (cut, ";
-  cut += std::to_string(dropped);
-  cut += " bytes more)";
-  return cut;
+  return cut.append(CutNote(dropped + text.size() - cut.size()).view());
 }
 
 void set_log_socket(int fd) {
@@ -122,19 +144,19 @@ bool is_heard() {
   return is_ours(log_socket.fd);
 }
 
-void say(const LogEntry& entry) {
+void say(const LogEntry& entry, std::size_t dropped) {
   const int fd = log_socket.fd;
   if (!is_ours(fd)) {
-    if (log_socket.owner != ::getpid()) return write_plainly(entry.text);
+    if (log_socket.owner != ::getpid()) return write_plainly(entry.text, dropped);
     log_socket.owner = -1;
     end_without("log");
   }
   LogEntry shorter = entry;
-  // A little more is a line that was cut already.
-  const bool is_long = entry.text.size() > kMaxLogText + kMostOfRest;
-  const std::string cut = is_long ? cut_text(entry.text) : "";
-  if (!cut.empty()) shorter.text = cut;
-  while (!send_packet(fd, shorter)) shorter.text = shorter.text.substr(0, shorter.text.size() / 2);
+  if (entry.text.size() > kMaxLogText || dropped > 0) shorter.text = fitting(entry.text);
+  const auto left_out = [&] { return dropped + entry.text.size() - shorter.text.size(); };
+  while (!send_packet(fd, shorter, left_out()) && !shorter.text.empty()) {
+    shorter.text = shorter.text.substr(0, shorter.text.size() / 2);
+  }
 }
 
 }  // namespace pyhost

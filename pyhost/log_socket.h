@@ -29,6 +29,8 @@ enum class LogLevel : char {
 
 // Longer texts are cut, visibly.
 inline constexpr std::size_t kMaxLogText = 64 * 1024;
+// Longer ids likewise.
+inline constexpr std::size_t kMaxLogId = 64;
 // And what is said of the rest.
 inline constexpr std::size_t kMaxLogPacket = kMaxLogText + 512;
 
@@ -63,6 +65,8 @@ std::string cut_text(std::string_view text, std::size_t dropped = 0);
 void set_log_socket(int fd);
 // Whether that is still there.
 bool is_heard();
-void say(const LogEntry& entry);
+// `dropped`: so many bytes of the text have been left out already, which is said. Allocates
+// nothing.
+void say(const LogEntry& entry, std::size_t dropped = 0);
 
 }  // namespace pyhost

@@ -1,12 +1,13 @@
 #include "pyhost/own_fds.h"
 
 #include "pyhost/log_socket.h"
+#include "pyhost/short_text.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
-#include <string>
+#include <string_view>
 
 namespace pyhost {
 namespace {
@@ -64,10 +65,11 @@ void close_ours(UniqueFd& fd) {
 }
 
 void end_without(std::string_view name) {
-  std::string line("the application has closed or replaced a descriptor of the daemon's: ");
-  line.append(name).append("; it must not close descriptors that it has not opened\n");
+  ShortText text("the application has closed or replaced a descriptor of the daemon's: ");
+  text.append(name).append("; it must not close descriptors that it has not opened\n");
+  const std::string_view line = text;
   if (is_heard()) {
-    say({LogLevel::error, false, {}, std::string_view(line).substr(0, line.size() - 1)});
+    say({LogLevel::error, false, {}, line.substr(0, line.size() - 1)});
   } else if (is_ours(STDERR_FILENO)) {
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
   }

@@ -1,13 +1,14 @@
 #include "pyhost/process_title.h"
 
+#include "pyhost/buffer.h"
 #include "pyhost/unique_fd.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <fcntl.h>
-#include <string>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -49,12 +50,15 @@ void set_process_title(std::string_view title) {
   const Area area = argument_area();
   constexpr std::uint64_t kMaxArea = 1 << 20;
   if (area.start == 0 || area.end <= area.start + 1 || area.end - area.start > kMaxArea) return;
-  std::string bytes(title.substr(0, area.end - area.start - 1));
-  bytes.resize(area.end - area.start);
+  const std::size_t size = area.end - area.start;
+  Buffer bytes;
+  if (!bytes.reserve(size)) return;
+  std::memset(bytes.data(), 0, size);
+  title.copy(bytes.data(), size - 1);
   // Through /proc, where a wrong address is an error and not a crash.
   const UniqueFd memory(::open("/proc/self/mem", O_WRONLY | O_CLOEXEC));
   [[maybe_unused]] const ssize_t written =
-      ::pwrite(memory.get(), bytes.data(), bytes.size(), static_cast<off_t>(area.start));
+      ::pwrite(memory.get(), bytes.data(), size, static_cast<off_t>(area.start));
 }
 
 }  // namespace pyhost

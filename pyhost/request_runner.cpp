@@ -12,7 +12,7 @@
 
 #include <array>
 #include <charconv>
-#include <string>
+#include <string_view>
 #include <unistd.h>
 #include <utility>
 
@@ -34,7 +34,7 @@ bool has_length_one(PyObject* iterable) {
   return length == 1;
 }
 
-void log_detached(LogLevel level, const std::string& text) {
+void log_detached(LogLevel level, std::string_view text) {
   const Detach detach;
   log_text(level, text);
 }
@@ -171,8 +171,9 @@ RequestRunner::Progress RequestRunner::send_block(const TakenRequest& request, P
     case Response::Sent::ok:
       return Progress::more;
     case Response::Sent::surplus:
-      log_detached(LogLevel::error, describe_request(request.params) +
-                                        ": the response is longer than its Content-Length, cut");
+      log_detached(LogLevel::error,
+                   describe_request(request.params)
+                       .append(": the response is longer than its Content-Length, cut"));
       return Progress::complete;
     case Response::Sent::no_head:
       PyErr_SetString(PyExc_AssertionError,
@@ -193,13 +194,13 @@ RequestRunner::Progress RequestRunner::finish(Progress progress) {
 // A client that went away is no error, and neither is what we raised ourselves to say so.
 // Everything else is the application's, gone client or not.
 void RequestRunner::report(const TakenRequest& request, Progress progress) {
-  std::string text = describe_request(request.params);
+  ShortText text = describe_request(request.params);
   if (progress == Progress::gone || take_if(state_.client_gone)) {
-    log_detached(LogLevel::debug, text + ": the client is gone");
+    log_detached(LogLevel::debug, text.append(": the client is gone"));
   } else if (take_if(state_.request_timeout)) {
-    log_detached(LogLevel::notice, text + ": ended by pycgid.RequestTimeout");
+    log_detached(LogLevel::notice, text.append(": ended by pycgid.RequestTimeout"));
   } else {
-    log_exception(state_, text + ": the application failed");
+    log_exception(state_, text.append(": the application failed"));
   }
 }
 
@@ -212,7 +213,8 @@ void RequestRunner::close(const TakenRequest& request, PyObject* iterable) {
   }
   leave_if_forked(request);
   if (PyErr_Occurred()) {
-    log_exception(state_, describe_request(request.params) + ": close() of the response failed");
+    log_exception(state_,
+                  describe_request(request.params).append(": close() of the response failed"));
   }
 }
 
@@ -223,9 +225,9 @@ void RequestRunner::leave_if_forked(const TakenRequest& request) const {
   if (!worker_.forked()) return;
   int status = take_exit_status();
   if (status < 0) {
-    log_exception(state_, describe_request(request.params) +
-                              ": the application failed in a process that it forked (process " +
-                              std::to_string(::getpid()) + ")");
+    ShortText text = describe_request(request.params);
+    text.append(": the application failed in a process that it forked (process ");
+    log_exception(state_, text.append_number(::getpid()).append(")"));
     status = 1;
   }
   flush_python_streams();

@@ -45,7 +45,7 @@ std::optional<RunningRequest::Story> RunningRequest::tell(const WorkerEnd::Reque
                                                           StackDump& dump) {
   const std::lock_guard lock(mutex_);
   if (!runs(demand)) return std::nullopt;
-  return Story{std::string(find_param(params_, "pycgid.request_id")), describe_request(params_),
+  return Story{ShortText(find_param(params_, "pycgid.request_id")), describe_request(params_),
                dump.of(thread_)};
 }
 

@@ -15,9 +15,11 @@
 // has not arrived: it never hits what the thread does next.
 #pragma once
 
+#include "pyhost/buffer.h"
 #include "pyhost/channel.h"
 #include "pyhost/internal/py.h"
 #include "pyhost/own_stack.h"
+#include "pyhost/short_text.h"
 #include "pyhost/stack_dump.h"
 
 #include <atomic>
@@ -25,7 +27,6 @@
 #include <mutex>
 #include <optional>
 #include <pthread.h>
-#include <string>
 #include <sys/types.h>
 
 namespace pyhost {
@@ -56,9 +57,9 @@ class RunningRequest {
 
   // What is told of the request that a demand is about.
   struct Story {
-    std::string id;
-    std::string text;   // "GET /path"
-    std::string stack;  // lines, most recent call first; empty when it could not be had
+    ShortText id;
+    ShortText text;  // "GET /path"
+    Buffer stack;    // lines, most recent call first; empty when it could not be had
   };
   // Nothing when the thread does not run that request (any more). Without the GIL, which the thread
   // may be holding; blocks for up to a second.

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <string_view>
 #include <unistd.h>
+#include <utility>
 
 namespace pyhost {
 namespace {
@@ -33,8 +34,9 @@ void on_signal(int signal) {
   errno = error;
 }
 
-// Appends what is there. False at the stack's end, or when nothing came until the deadline.
-bool read_more(int pipe, std::string& text, std::chrono::steady_clock::time_point deadline) {
+// Appends what is there. False at the stack's end, when nothing came until the deadline, and when
+// there is no memory for more.
+bool read_more(int pipe, Buffer& text, std::chrono::steady_clock::time_point deadline) {
   const auto left =
       std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
   pollfd waiting{pipe, POLLIN, 0};
@@ -44,8 +46,8 @@ bool read_more(int pipe, std::string& text, std::chrono::steady_clock::time_poin
   }
   std::array<char, 4096> chunk;
   const ssize_t got = ::read(pipe, chunk.data(), chunk.size());
-  if (got > 0) text.append(chunk.data(), static_cast<std::size_t>(got));
-  return !text.ends_with(kEndOfStack);
+  if (got > 0 && !text.append({chunk.data(), static_cast<std::size_t>(got)})) return false;
+  return !text.view().ends_with(kEndOfStack);
 }
 
 // A stack that came after its deadline.
@@ -56,10 +58,13 @@ void discard(int pipe) {
 }
 
 // Without faulthandler's heading and our end mark.
-std::string calls_of(std::string_view text) {
+Buffer calls_of(std::string_view text) {
   text = text.substr(0, text.find(kEndOfStack));
   const std::size_t heading = text.find('\n');
-  return std::string(heading == std::string_view::npos ? text : text.substr(heading + 1));
+  Buffer calls;
+  const bool fits =
+      calls.append(heading == std::string_view::npos ? text : text.substr(heading + 1));
+  return fits ? std::move(calls) : Buffer();
 }
 
 }  // namespace
@@ -98,15 +103,15 @@ bool StackDump::take_signal() {
   return false;
 }
 
-std::string StackDump::of(pthread_t thread) {
+Buffer StackDump::of(pthread_t thread) {
   if (!is_ours(reader_.get()) || !is_ours(writer_.get())) return {};
   discard(reader_.get());
   if (::pthread_kill(thread, SIGRTMAX) != 0) return {};
-  std::string text;
+  Buffer text;
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (read_more(reader_.get(), text, deadline)) {
   }
-  return calls_of(text);
+  return calls_of(text.view());
 }
 
 }  // namespace pyhost

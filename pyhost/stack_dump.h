@@ -3,10 +3,10 @@
 // faulthandler, which needs no GIL. One in a process.
 #pragma once
 
+#include "pyhost/buffer.h"
 #include "pyhost/unique_fd.h"
 
 #include <pthread.h>
-#include <string>
 
 namespace pyhost {
 
@@ -17,7 +17,7 @@ class StackDump {
 
   // One call for each line, most recent call first; empty when the thread did not answer within a
   // second. `thread` must not end meanwhile. For one thread at a time, without the GIL.
-  std::string of(pthread_t thread);
+  Buffer of(pthread_t thread);
 
  private:
   bool take_signal();

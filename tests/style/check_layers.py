@@ -41,6 +41,17 @@ STREAMS = re.compile(r"\bifstream\b|\bistreambuf_iterator\b|\bfopen\s*\(")
 DROPS_EXCEPTIONS = re.compile(r"\bPyErr_(Clear|WriteUnraisable|Print)")
 MAY_DROP_EXCEPTIONS = "pyhost/exceptions.cpp"
 
+# pyhost has no exceptions, so that a container which finds no memory ends the worker: bytes of
+# clients and applications go through pyhost/buffer.h, what is said of them through short_text.h.
+CONTAINERS = re.compile(r"\bstd::(string|vector|deque|list|map|set|unordered_\w+|to_string)\b")
+MAY_ALLOCATE = {
+    "pyhost/log_socket.h",  # cut_text(), the gateway's
+    "pyhost/log_socket.cpp",
+    "pyhost/interrupter.h",  # one for each thread, when it starts
+    "pyhost/internal/channel_gateway_state.h",  # one for each slot, when the channel is opened
+    "pyhost/internal/channel_worker_state.h",
+}
+
 MAX_FILE = 400
 MAX_FUNCTION = 40
 MAX_SWITCH = 70
@@ -77,6 +88,14 @@ def reader_breaches(room, lines):
     for number, line in enumerate(lines, 1):
         if room == "daemon" and STREAMS.search(line):
             yield number, f"files are read by {READER} alone"
+
+
+def memory_breaches(place, lines):
+    for number, line in enumerate(lines, 1):
+        if not place.startswith("pyhost/") or place in MAY_ALLOCATE:
+            return
+        if CONTAINERS.search(line.partition("//")[0]):
+            yield number, "memory that may be short goes through pyhost/buffer.h or short_text.h"
 
 
 def exception_breaches(place, lines):
@@ -119,6 +138,7 @@ def file_breaches(path, place):
     if path.suffix in (".h", ".cpp"):
         yield from include_breaches(place.parts[0], lines)
         yield from reader_breaches(place.parts[0], lines)
+        yield from memory_breaches(str(place), lines)
         yield from exception_breaches(str(place), lines)
         yield from function_breaches(lines)
     elif path.suffix == ".py" or text.startswith("#!/usr/bin/python3"):

@@ -22,6 +22,7 @@ BROKEN = {
     "an include that is not from the root": ("daemon/a.cpp", '#include "log.h"\n'),
     "a file that is read in another way": ("daemon/a.cpp", "std::ifstream file(path);\n"),
     "an exception that is dropped": ("pyhost/a.cpp", "void f() {\n  PyErr_Clear();\n}\n"),
+    "a string that finds no memory": ("pyhost/a.cpp", "std::string all(view);\n"),
     "a long file": ("daemon/a.h", "//\n" * 401),
     "a long function": ("daemon/a.cpp", "int f() {\n" + "  g();\n" * 39 + "}\n"),
     "a long parameter list": ("daemon/a.cpp", "int f(int a,\n  int b) {\n" + "  g();\n" * 38 + "}\n"),
@@ -36,6 +37,8 @@ SOUND = {
     "tests of every room": ("tests/unit/a.cpp", '#include "pyhost/internal/py.h"\n'),
     "exceptions that are dropped in their place": (
         "pyhost/exceptions.cpp", "void f() {\n  PyErr_Clear();\n}\n"),
+    "strings where exceptions are": ("daemon/a.cpp", "std::string all(view);\n"),
+    "views and comments": ("pyhost/a.cpp", "std::string_view a;  // no std::string\n"),
     "a switch over record types": (
         "daemon/a.cpp", "int f() {\n  switch (x) {\n" + "  g();\n" * 60 + "}\n"),
     "a long table": ("daemon/a.cpp", "int table[] = {\n" + "  f(1),\n" * 60 + "};\n"),

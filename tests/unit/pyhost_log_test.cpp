@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 using namespace std::string_literals;
 using pyhost::LogLevel;
@@ -169,11 +170,24 @@ TEST_CASE("request text: method and URI, or the path where there is none", "[pyh
   pyhost::ParamsWriter with(area);
   with.add("REQUEST_METHOD", "GET");
   with.add("REQUEST_URI", "/a%20b?c");
-  CHECK(pyhost::describe_request({area.data(), with.bytes()}) == "GET /a%20b?c");
+  CHECK(pyhost::describe_request({area.data(), with.bytes()}).view() == "GET /a%20b?c");
 
   pyhost::ParamsWriter without(area);
   without.add("REQUEST_METHOD", "POST");
   without.add("SCRIPT_NAME", "/shop");
   without.add("PATH_INFO", "/a\nb");
-  CHECK(pyhost::describe_request({area.data(), without.bytes()}) == "POST /shop/a%0Ab");
+  CHECK(pyhost::describe_request({area.data(), without.bytes()}).view() == "POST /shop/a%0Ab");
+}
+
+TEST_CASE("request text: what is said of a request fits behind the longest one", "[pyhost]") {
+  std::vector<char> area(32 * 1024);
+  pyhost::ParamsWriter params(area);
+  for (const char* name : {"REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO"}) {
+    params.add(name, std::string(8000, '\n'));
+  }
+  pyhost::ShortText text = pyhost::describe_request({area.data(), params.bytes()});
+  CHECK(text.view().ends_with("%0A..."));
+  const std::string said(1000, 's');
+  CHECK(text.append(said).view().ends_with("..." + said));
+  CHECK(text.append(std::string(10'000, 'x')).view().size() == pyhost::ShortText::kRoom);
 }

@@ -41,6 +41,47 @@ TEST_CASE("memory: too little for a response's head fails the request", "[pyhost
   }
 }
 
+TEST_CASE("memory: too little for what is printed is the application's to know", "[pyhost]") {
+  if (!limits_work()) return;
+  Worker worker;
+  for (const std::string query : {"", "errors"}) {
+    CHECK(worker.ask({.path = "/prints_long_line", .variables = {{"QUERY_STRING", query}}}).body ==
+          "too long");
+  }
+  CHECK(worker.ask({.path = "/one"}).body == "one block");
+}
+
+TEST_CASE("memory: without any for the log its entries are cut", "[pyhost]") {
+  if (!limits_work()) return;
+  Worker worker;
+  CHECK(worker.ask({.path = "/hoards"}).body == "hoarding");
+  CHECK(worker.ask({.path = "/writes_without_memory"}).body == "written");
+  const std::string log = worker.wait_log("... (cut, 60004 bytes more)\n");
+  CHECK(log.find("... (cut, 60000 bytes more)\n") < log.find("... (cut, 60004 bytes more)\n"));
+  CHECK(worker.ask({.path = "/gives_back"}).body == "given back");
+}
+
+TEST_CASE("memory: without any for a traceback the failure is in the log", "[pyhost]") {
+  if (!limits_work()) return;
+  Worker worker;
+  CHECK(worker.ask({.path = "/hoards"}).body == "hoarding");
+  CHECK(worker.ask({.path = "/fails_without_memory"}).failed);
+  worker.wait_log("GET /fails_without_memory: the application failed");
+  CHECK(worker.ask({.path = "/gives_back"}).body == "given back");
+}
+
+TEST_CASE("memory: too little for a request's variables fails the request", "[pyhost]") {
+  if (!limits_work()) return;
+  Worker worker;
+  CHECK(worker.ask({.path = "/hoards"}).body == "hoarding");
+  const std::string value(50'000, 'v');
+  CHECK(worker.ask({.path = "/one", .variables = {{"HTTP_COOKIE", value}}}).failed);
+  worker.wait_log("GET /one: the application failed\n");
+  worker.wait_log("MemoryError\n");
+  CHECK(worker.ask({.path = "/gives_back"}).body == "given back");
+  CHECK(worker.ask({.path = "/one", .variables = {{"HTTP_COOKIE", value}}}).body == "one block");
+}
+
 TEST_CASE("memory: a long URI is cut in the log", "[pyhost]") {
   Worker worker;
   const std::string path = "/fails?" + std::string(100'000, 'u');

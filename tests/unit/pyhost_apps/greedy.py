@@ -2,6 +2,7 @@
 
 import contextlib
 import resource
+import sys
 
 from answers import PLAIN, ok
 
@@ -40,3 +41,59 @@ def starts_long_status(environ, start_response):
     with memory(16 * MEGABYTE):
         start_response(status, list(PLAIN))
     return [b"started"]
+
+
+def prints_long_line(environ, start_response):
+    """There is memory for a part of what it takes to encode it."""
+    line = "p" * (64 * MEGABYTE)
+    with memory(16 * MEGABYTE):
+        try:
+            print(line, file=environ["wsgi.errors"] if environ["QUERY_STRING"] else sys.stdout)
+        except MemoryError:
+            return ok(start_response, b"too long")
+    return ok(start_response, b"printed")
+
+
+HOARD = []
+
+
+def fill():
+    """Takes all the memory that there is, in pieces; small objects have room in Python's own."""
+    for size in (MEGABYTE, 1 << 16, 1 << 14, 1 << 12):
+        with contextlib.suppress(MemoryError):
+            while True:
+                HOARD.append(bytearray(size))
+
+
+def hoards(environ, start_response):
+    """Not a line's worth is left, for the requests that follow, too."""
+    bound = memory(0)
+    HOARD.extend([bound, None])
+    bound.__enter__()
+    fill()
+    return ok(start_response, b"hoarding")
+
+
+def gives_back(environ, start_response):
+    bound = HOARD[0]
+    HOARD.clear()
+    bound.__exit__(None, None, None)
+    return ok(start_response, b"given back")
+
+
+LONG = b"w" * 60_000
+LONG_LINE = LONG + b"\n"
+
+
+def writes_without_memory(environ, start_response):
+    """What encodes it is not asked: the log itself finds no memory."""
+    write = sys.modules["pycgid_host"].log_write
+    fill()
+    for piece in (LONG_LINE, LONG, b"more", b"\n"):
+        write(1, piece)
+    return ok(start_response, b"written")
+
+
+def fails_without_memory(environ, start_response):
+    fill()
+    raise LookupError("nothing is left")
