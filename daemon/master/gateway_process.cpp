@@ -89,8 +89,7 @@ void GatewayProcess::send(const Message& message) {
   if (!link_ || link_->send(message) || !is_running()) return;
   if (finishing_) return link_.reset();  // it is done already
   log_error(concat(object(), " takes no messages any more, killing it"));
-  link_.reset();
-  kill();
+  condemn();
 }
 
 bool GatewayProcess::receive(Message& message) {
@@ -102,6 +101,11 @@ bool GatewayProcess::receive(Message& message) {
 
 void GatewayProcess::kill() const {
   if (is_running()) ::kill(-pid_, SIGKILL);
+}
+
+void GatewayProcess::condemn() {
+  link_.reset();
+  kill();
 }
 
 std::chrono::milliseconds GatewayProcess::on_exited(TimePoint now) {

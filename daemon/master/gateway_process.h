@@ -48,6 +48,8 @@ class GatewayProcess {
   // False when there is nothing more to read now.
   bool receive(Message& message);
   void kill() const;
+  // Kills it, and reads nothing more of what it says.
+  void condemn();
 
   // It was reaped; how long to wait before the next is started.
   std::chrono::milliseconds on_exited(TimePoint now);

@@ -114,7 +114,7 @@ void Master::wait() {
   for (std::size_t i = 3; i < entries.size(); ++i) {
     if (entries[i].revents != 0) pools_.on_status_readable(entries[i].fd, now);
   }
-  if (entries[1].revents != 0 || more_messages_)
+  if (entries[1].revents != 0 || messages_.has_more())
     guard_.run("read messages", [this] { on_messages(); });
   if (entries[0].revents != 0 || reap_again_) {
     if (!guard_.run("obey a signal", [this] { on_signals(); })) reap_again_ = true;
@@ -142,7 +142,7 @@ int Master::patience(TimePoint now) const {
   consider(service_.next_due());
   consider(watch_.next_due());
   if (phase_ <= Phase::serving) consider(sockets_due_);
-  if (more_messages_ || reap_again_) return 0;
+  if (messages_.has_more() || reap_again_) return 0;
   if (!next) return -1;
   const auto left = std::chrono::ceil<Milliseconds>(*next - now).count();
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, std::numeric_limits<int>::max()));
@@ -176,20 +176,9 @@ void Master::on_signal(int signal) {
   }
 }
 
-// A gateway that says more than that at once, as one that was taken over by others might, does not
-// keep the master from anything else. The link itself holds fewer: all that was said before is
-// read.
 void Master::on_messages() {
-  constexpr int kMostAtOnce = 512;
-  Message message;
-  more_messages_ = true;
-  for (int count = 0; count < kMostAtOnce; ++count) {
-    if (!gateway_.receive(message)) {
-      more_messages_ = false;
-      return;
-    }
-    on_message(message);
-  }
+  messages_.read([this](Message& message) { return gateway_.receive(message); },
+                 [this](Message& message) { on_message(message); });
 }
 
 void Master::on_message(Message& message) {
@@ -210,7 +199,7 @@ void Master::on_message(Message& message) {
       break;
     default:
       log_error(concat(gateway_.object(), " says what no gateway says, killing it"));
-      gateway_.kill();
+      gateway_.condemn();
   }
 }
 

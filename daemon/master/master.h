@@ -6,6 +6,7 @@
 #include "daemon/master/gateway_process.h"
 #include "daemon/master/gateway_watch.h"
 #include "daemon/master/log_files.h"
+#include "daemon/master/message_reader.h"
 #include "daemon/master/pool_set.h"
 #include "daemon/master/process_title.h"
 #include "daemon/master/reconfiguration.h"
@@ -108,7 +109,7 @@ class Master : private PoolHost, private ControlHost {
   std::uint32_t last_id_ = 0;
   GatewayWatch watch_;
   TimePoint sockets_due_{};               // when they are looked at again
-  bool more_messages_ = false;            // than were read in this turn
+  MessageReader messages_;
   std::optional<TimePoint> gateway_due_;  // when the next gateway is started
   std::optional<TimePoint> end_due_;      // when patience with the end is over
   std::optional<StartupError> failure_;

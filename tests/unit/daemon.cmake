@@ -14,6 +14,7 @@ pycgid_unit_test(daemon_unit
     handover_test.cpp
     link_test.cpp
     log_test.cpp
+    message_reader_test.cpp
     option_table_test.cpp
     path_problem_test.cpp
     pid_file_test.cpp
