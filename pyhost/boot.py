@@ -196,6 +196,7 @@ def run(options, files):
     host = files.load_host()
     host.open_log(options["log_fd"])
     take_signals(host)
+    warn_of_wrapper(host, options)
     leaving = files.load("leaving")
     sys.modules["pycgid"] = files.load("application_module").make(host, options["version"])
     sys.modules["pycgid"].at_exit = leaving.at_exit
@@ -226,6 +227,19 @@ def run(options, files):
         return
     serve(host, request_threads.start, application, constants, options)
     leaving.leave(host)
+
+
+def warn_of_wrapper(host, options):
+    """What the master starts is the leader of a session, and stays that through exec."""
+    leader = os.getsid(0)
+    if leader == os.getpid() or options.get("worker", 1) != 1:
+        return
+    option = "python" if sys.prefix == sys.base_prefix else "venv"
+    host.log_warning(
+        f"Python runs as a child of the program that was started, process {leader} (option"
+        f' "{option}"): signals to the worker, and its memory limit, concern that program alone; a'
+        ' wrapper must end with exec, as in: exec python3 "$@"'
+    )
 
 
 def look_like_the_application(options):

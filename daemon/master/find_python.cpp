@@ -3,10 +3,12 @@
 
 #include "daemon/master/libexec_files.h"
 #include "daemon/master/path_problem.h"
+#include "daemon/read_file.h"
 #include "daemon/start_directory.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <filesystem>
@@ -58,6 +60,27 @@ std::string missing_target(const std::string& program) {
   return path.string();
 }
 
+// What a script names in its first line; empty: a program of another kind.
+std::string interpreter_of(std::string_view text) {
+  if (!text.starts_with("#!")) return {};
+  text = text.substr(2, text.substr(2).find('\n'));
+  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+  return std::string(text.substr(0, text.find_first_of(" \t")));
+}
+
+// Why a program that is there cannot be run all the same: the system would only say that "it" is
+// not there. Empty: nothing is known that is in its way.
+std::string script_problem(const std::string& program) {
+  const std::string interpreter = interpreter_of(read_file(program).text);
+  if (!interpreter.starts_with('/') || is_program(interpreter)) return {};
+  if (interpreter.ends_with('\r'))
+    return "its first line ends with a carriage return, as DOS has it";
+  const std::optional<PathProblem> problem = problem_with(interpreter, X_OK);
+  const bool is_missing = !problem || problem->error == ENOENT;
+  return concat("its first line names ", in_quotes(interpreter),
+                is_missing ? ", which is not there" : concat(": ", problem->text));
+}
+
 [[noreturn]] void cannot_use_venv(const PoolSettings& pool, std::string_view why,
                                   std::string_view advice) {
   fail_start(ExitStatus::configuration,
@@ -69,7 +92,11 @@ std::string venv_python(const std::string& start, const PoolSettings& pool) {
   const std::string venv = absolute_path(start, pool.venv);
   std::string program = venv + "/bin/python";
   const std::optional<PathProblem> problem = problem_with(program, X_OK);
-  if (!problem && is_program(program)) return program;
+  if (!problem && is_program(program)) {
+    const std::string why = script_problem(program);
+    if (why.empty()) return program;
+    cannot_use_venv(pool, concat("program ", in_quotes(program), ": ", why), "");
+  }
   if (!problem) cannot_use_venv(pool, concat(in_quotes(program), " is not a program"), "");
   if (problem->error != ENOENT) cannot_use_venv(pool, problem->text, "");
   std::error_code error;
@@ -119,11 +146,12 @@ std::string find_python(const Settings& settings, const PoolSettings& pool,
   const std::string_view path = path_variable(environment);
   std::string program =
       is_path ? absolute_path(start, pool.python) : search_path(pool.python, path);
-  if (!program.empty() && is_program(program)) return program;
+  const bool is_there = !program.empty() && is_program(program);
+  std::string why = is_there ? script_problem(program) : "no such program";
+  if (why.empty()) return program;
   const std::optional<PathProblem> problem =
       is_path ? problem_with(program, X_OK) : std::optional<PathProblem>();
-  std::string why = "no such program";
-  if (!is_path) why += concat(" in ", path);
+  if (!is_there && !is_path) why += concat(" in ", path);
   if (problem && problem->error != ENOENT) why = problem->text;
   fail_start(ExitStatus::configuration, concat("cannot run python ", in_quotes(pool.python), ": ",
                                                why, " ", pool.places.text("python")));

@@ -108,7 +108,7 @@ class Master : private PoolHost, private ControlHost {
   std::string reload_complaint_;  // what was wrong with the configuration then
   std::uint32_t last_id_ = 0;
   GatewayWatch watch_;
-  TimePoint sockets_due_{};               // when they are looked at again
+  TimePoint sockets_due_{};  // when they are looked at again
   MessageReader messages_;
   std::optional<TimePoint> gateway_due_;  // when the next gateway is started
   std::optional<TimePoint> end_due_;      // when patience with the end is over

@@ -127,7 +127,10 @@ class Child {
     enter_directory();
     hand_signals_on();
     ::execve(plan_.command.program.c_str(), argv_.data(), envp_.data());
-    fail(plan_.pool.venv.empty() ? "python" : "venv");
+    const bool is_venv = !plan_.pool.venv.empty();
+    // Of a program that was there when the master looked.
+    if (errno == ENOENT) fail(is_venv ? "venv's loader" : "python's loader");
+    fail(is_venv ? "venv" : "python");
   }
 
  private:
@@ -147,6 +150,11 @@ class Child {
       complaints_.push_back({option, concat("error 78 cannot ", what, ": "),
                              concat(" ", pool.places.text(option), "\n")});
     };
+    const std::string loader = concat(program, ": it, its dynamic loader or its interpreter");
+    for (std::string_view name : {"python's loader", "venv's loader"}) {
+      add(name.substr(0, name.find('\'')), loader);
+      complaints_.back().option = name;
+    }
     add("nice", concat("set priority ", pool.nice.value_or(0)));
     add("rlimit-nofile", concat("limit open files to ", pool.rlimit_nofile.value_or(0)));
     add("rlimit-core", "limit the size of core files");

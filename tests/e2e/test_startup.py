@@ -129,6 +129,31 @@ def test_things_that_do_not_exist(tmp_path, option, value):
     assert value in line and not (tmp_path / "sock").exists()
 
 
+def test_a_script_whose_interpreter_is_missing(tmp_path):
+    os.chmod(tmp_path, 0o755)
+    script = tmp_path / "python"
+    script.write_text("#!/no/such/python3\n")
+    os.chmod(script, 0o755)
+    for check in ([], ["-t"]):
+        status, line = fail(
+            tmp_path, *check, "mirror", "--fastcgi", SOCKET, "--python", str(script)
+        )
+        assert status == CONFIGURATION
+        assert 'names "/no/such/python3", which is not there (option "python")' in line
+
+
+@pytest.mark.parametrize("ending", ["", "exec "])
+def test_a_wrapper_without_exec_is_told_of_once(start, tmp_path, ending):
+    os.chmod(tmp_path, 0o755)
+    wrapper = tmp_path / "wrapper"
+    wrapper.write_text(f'#!/bin/sh\n{ending}python3 "$@"\n')
+    os.chmod(wrapper, 0o755)
+    running = start("mirror", "--python", str(wrapper), processes=2)
+    running.stop()
+    told = running.count(r'a wrapper must end with exec, as in: exec python3 "\$@"$')
+    assert told == (0 if ending else 1)
+
+
 def test_a_port_in_use_is_71(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = f"127.0.0.1:{other.getsockname()[1]}"

@@ -108,6 +108,7 @@ void Worker::spawn(const Start& start, const pyhost::ChannelFds& fds, int log, i
   pid_ = ::fork();
   REQUIRE(pid_ >= 0);
   if (pid_ > 0) return;
+  ::setsid();
   prepare_environment();
   for (const int fd :
        {fds.memory.get(), fds.bell.get(), fds.passing.get(), entries_given.get(), status}) {

@@ -113,6 +113,39 @@ TEST_CASE("worker command: a virtual environment without python is refused", "[m
         "\"venv\"); make it with python3 -m venv /nonexistent");
 }
 
+TEST_CASE("worker command: a script whose interpreter is missing is refused", "[master]") {
+  const ScratchLibexec scratch;
+  const std::string script = scratch.path() + "/python";
+  const auto refusal_of = [&](std::string_view first_line) {
+    std::ofstream(script) << first_line << "\nexec python3 \"$@\"\n";
+    fs::permissions(script, fs::perms::owner_all | fs::perms::others_exec);
+    PoolSettings pool;
+    pool.python = script;
+    return refusal(pool);
+  };
+  CHECK(refusal_of("#!/no/such/python -u") ==
+        "cannot run python \"" + script +
+            "\": its first line names \"/no/such/python\", which is not there (option \"python\")");
+  CHECK(refusal_of("#!/bin/sh\r").find("its first line ends with a carriage return") !=
+        std::string::npos);
+  CHECK(refusal_of("#! " + script + "x").find("x\", which is not there") != std::string::npos);
+  for (const char* fine :
+       {"#!/bin/sh", "#! /usr/bin/env python3", "no script", "#!", "#!relative"}) {
+    CHECK(refusal_of(fine).empty());
+  }
+}
+
+TEST_CASE("worker command: a venv's python whose interpreter is missing is refused", "[master]") {
+  const ScratchLibexec scratch;
+  fs::create_directory(scratch.path() + "/bin");
+  const std::string script = scratch.path() + "/bin/python";
+  std::ofstream(script) << "#!/no/such/python\n";
+  fs::permissions(script, fs::perms::owner_all);
+  PoolSettings pool;
+  pool.venv = scratch.path();
+  CHECK(refusal(pool).find("its first line names \"/no/such/python\"") != std::string::npos);
+}
+
 TEST_CASE("worker command: boot.py gets the pool's settings", "[master]") {
   const Settings settings = libexec_settings();
   PoolSettings pool;
