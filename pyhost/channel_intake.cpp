@@ -3,13 +3,15 @@
 #include "pyhost/internal/channel_worker_state.h"
 
 #include <algorithm>
+#include <atomic>
+#include <string_view>
 
 namespace pyhost {
 
 std::optional<std::uint32_t> WorkerEnd::State::pop() {
   Board& board = map.board();
   std::uint32_t head = board.queue_head.load();
-  while (head != board.queue_tail.load()) {
+  while (queued_behind(head) != 0) {
     // The gateway writes over an entry only when the head has left it; then the exchange fails.
     const std::uint32_t entry = map.queue_entry(head).load(std::memory_order_relaxed);
     if (board.queue_head.compare_exchange_weak(head, head + 1)) return entry;
@@ -36,19 +38,25 @@ TakenRequest WorkerEnd::State::begin(std::uint32_t entry) {
   TakenRequest request;
   request.slot = slot;
   request.generation = slots[slot].generation;
-  request.head = map.control(slot).head;
-  const auto area = map.request_area(slot);
-  request.params = {area.data(), request.head.params_bytes};
-  if (request.head.body == BodyMode::inlined) {
-    request.inlined_body = {area.data() + request.head.params_bytes,
-                            static_cast<std::size_t>(request.head.body_bytes)};
+  RequestHead& head = request.head;
+  head = map.control(slot).head;
+  // Copied, then judged: the compiler must not read it again.
+  std::atomic_signal_fence(std::memory_order_acq_rel);
+  const std::string_view area(map.request_area(slot).data(), map.request_area(slot).size());
+  request.params = area.substr(0, head.params_bytes);
+  if (head.body == BodyMode::inlined) {
+    request.inlined_body = area.substr(request.params.size()).substr(0, head.body_bytes);
+    head.body_bytes = request.inlined_body.size();
   }
   return request;
 }
 
+// Each call that finds nobody makes those look again who are about to sleep; more than a few follow
+// each other only where `sleepers` is not what threads have written.
 void WorkerEnd::State::wake_another() {
+  constexpr int kMostCalls = 10'000;
   Gate& gate = map.board().gate;
-  while (work_waits() && gate.anyone_sleeps()) {
+  for (int calls = 0; calls < kMostCalls && work_waits() && gate.anyone_sleeps(); ++calls) {
     if (gate.call_one()) return;
   }
 }

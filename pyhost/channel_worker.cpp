@@ -108,7 +108,8 @@ std::size_t WorkerEnd::read_body(std::uint32_t slot, std::span<char> into) {
   WorkerSlot& mine = state_->slots[slot];
   SlotControl& control = state_->map.control(slot);
   const Ring ring = state_->map.body_ring(slot);
-  const std::uint32_t there = control.body_tail.load() - mine.body_head;
+  const std::uint32_t there = state_->unread_body(slot);
+  if (there > ring.size()) return 0;
   const std::size_t count = std::min<std::size_t>(there, into.size());
   if (count == 0) return 0;
   ring.copy_out(mine.body_head, into.first(count));
@@ -125,9 +126,9 @@ WorkerEnd::BodyState WorkerEnd::body_state(std::uint32_t slot) const {
   const SlotControl& control = state_->map.control(slot);
   // The end is stored after the last byte, so it has to be read before the tail.
   const BodyEnd end = control.body_end.load();
-  if (end == BodyEnd::open || control.body_tail.load() != state_->slots[slot].body_head) {
-    return BodyState::more;
-  }
+  const std::uint32_t unread = state_->unread_body(slot);
+  if (unread > state_->map.sizes().body_bytes) return BodyState::broken;
+  if (end == BodyEnd::open || unread != 0) return BodyState::more;
   return end == BodyEnd::whole ? BodyState::end : BodyState::broken;
 }
 
@@ -152,9 +153,12 @@ UniqueFd WorkerEnd::receive_file(std::uint32_t slot) {
 }
 
 void WorkerEnd::State::collect_files() {
-  FileTag tag;
-  UniqueFd fd;
-  while (pyhost::receive_file(passing_fd(), tag, fd)) {
+  // One for each slot is on its way, and those of requests that were taken back; the rest of a
+  // flood stays in the socket.
+  for (std::uint32_t limit = 2 * map.queue_entries(); limit > 0; --limit) {
+    FileTag tag;
+    UniqueFd fd;
+    if (!pyhost::receive_file(passing_fd(), tag, fd)) return;
     if (fd && tag.slot < arrived.size()) arrived[tag.slot] = {tag.generation, std::move(fd)};
   }
 }
@@ -171,7 +175,8 @@ void WorkerEnd::State::drop_file(std::uint32_t slot, std::uint16_t generation) {
 
 std::uint32_t WorkerEnd::State::response_free(std::uint32_t slot) const {
   const std::uint32_t used = slots[slot].response_tail - map.control(slot).response_head.load();
-  return map.sizes().response_bytes - used;
+  // More than there is cannot be: the gateway's word is not one.
+  return map.sizes().response_bytes - std::min(used, map.sizes().response_bytes);
 }
 
 void WorkerEnd::State::put_block(std::uint32_t slot, BlockType type, std::string_view bytes) {

@@ -40,8 +40,19 @@ struct WorkerEnd::State {
   // Whether the submission ring has entries; some may have been revoked.
   bool work_waits() const { return queued() != 0; }
   std::uint32_t queued() const {
-    const std::uint32_t head = map.board().queue_head.load();
-    return map.board().queue_tail.load() - head;
+    std::uint32_t head = map.board().queue_head.load();
+    return queued_behind(head);
+  }
+  // How many entries there are behind `head`, which is read again when other threads have moved it
+  // far. More than the ring has, while it stands still, is what no gateway writes: nothing.
+  std::uint32_t queued_behind(std::uint32_t& head) const {
+    for (;;) {
+      const std::uint32_t count = map.board().queue_tail.load() - head;
+      if (count <= map.queue_entries()) return count;
+      const std::uint32_t again = map.board().queue_head.load();
+      if (again == head) return 0;
+      head = again;
+    }
   }
   bool stopping() const { return map.board().stopping.load() != 0 || closed.load(); }
   bool aborted(std::uint32_t slot) const {
@@ -57,6 +68,11 @@ struct WorkerEnd::State {
   TakenRequest begin(std::uint32_t entry);
   // Wakes threads until one is on its way or nothing waits.
   void wake_another();
+
+  // Body ring: what is to be read; more than it holds is what no gateway writes.
+  std::uint32_t unread_body(std::uint32_t slot) const {
+    return map.control(slot).body_tail.load() - slots[slot].body_head;
+  }
 
   // Response ring.
   std::uint32_t response_free(std::uint32_t slot) const;
