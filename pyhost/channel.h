@@ -187,6 +187,9 @@ class GatewayEnd {
   std::string_view nonsense() const;
   // The front does not want this answer any more: the next write or read of the worker fails.
   void abort(std::uint32_t slot);
+  // The front has all that it may get (HEAD, 204, 304), and the worker may go on: what it writes is
+  // dropped there, without an error. What was not yet told of the body is not told any more.
+  void satisfy(std::uint32_t slot);
   // Reaches the worker as long as the request runs; the last demand counts.
   void demand(std::uint32_t slot, Demand demand);
   // A done slot is free again.
@@ -259,12 +262,14 @@ class WorkerEnd {
   bool write_file(std::uint32_t slot, int fd, const FileRange& range);
   // Shows all that was written to the gateway and wakes it when it sleeps.
   void publish(std::uint32_t slot);
-  // Blocks until there is room in the response ring, or the request was aborted. Publishes what
-  // was written, and once it has to wait it waits for half a ring.
+  // Blocks until there is room in the response ring, or the request was aborted or satisfied.
+  // Publishes what was written, and once it has to wait it waits for half a ring.
   void wait_room(std::uint32_t slot);
 
   // The front is gone, or the gateway is: nothing that is written will be read.
   bool aborted(std::uint32_t slot) const;
+  // The front has its whole answer: what is written is not to go into the ring any more.
+  bool satisfied(std::uint32_t slot) const;
   // Whether this request is not over; in a fork of the worker, too.
   bool runs(std::uint32_t slot, std::uint16_t generation) const;
   // The slot is the gateway's again, once it has read the answer.

@@ -109,7 +109,7 @@ void GatewayEnd::State::become_free(std::uint32_t slot) {
   SlotControl& control = map.control(slot);
   control.body_tail.store(0, std::memory_order_relaxed);
   control.body_end.store(BodyEnd::open, std::memory_order_relaxed);
-  control.aborted.store(0, std::memory_order_relaxed);
+  control.interest.store(Interest::all, std::memory_order_relaxed);
   control.response_head.store(0, std::memory_order_relaxed);
   control.response_tail.store(0, std::memory_order_relaxed);
   control.body_head.store(0, std::memory_order_relaxed);
@@ -191,16 +191,25 @@ Phase GatewayEnd::phase(std::uint32_t slot) const {
 
 void GatewayEnd::abort(std::uint32_t slot) {
   SlotControl& control = state_->map.control(slot);
-  state_->slots[slot].aborted = true;
-  control.aborted.store(1);
+  state_->slots[slot].unread = true;
+  control.interest.store(Interest::none);
   wake_waiting(control.for_body());
+  wake_waiting(control.for_room());
+}
+
+void GatewayEnd::satisfy(std::uint32_t slot) {
+  SlotControl& control = state_->map.control(slot);
+  state_->slots[slot].unread = true;
+  // Nobody feeds the ring any more; a thread that reads on would wait for ever.
+  if (control.body_end.load() == BodyEnd::open) end_body(slot, false);
+  control.interest.store(Interest::satisfied);
   wake_waiting(control.for_room());
 }
 
 void GatewayEnd::release(std::uint32_t slot) {
   if (phase(slot) != Phase::done) return;
   // An answer that nobody read may have left a descriptor in the socket.
-  if (state_->slots[slot].aborted) state_->collect_files();
+  if (state_->slots[slot].unread) state_->collect_files();
   const std::uint16_t generation = state_->slots[slot].generation;
   state_->map.control(slot).state.store(state_word(generation, Phase::free));
   state_->become_free(slot);

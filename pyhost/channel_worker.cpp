@@ -43,6 +43,9 @@ bool WorkerEnd::forked() const {
 bool WorkerEnd::aborted(std::uint32_t slot) const {
   return state_->aborted(slot);
 }
+bool WorkerEnd::satisfied(std::uint32_t slot) const {
+  return state_->satisfied(slot);
+}
 bool WorkerEnd::runs(std::uint32_t slot, std::uint16_t generation) const {
   // What was read before this was read from the request's memory.
   std::atomic_thread_fence(std::memory_order_acquire);
@@ -232,7 +235,7 @@ void WorkerEnd::wait_room(std::uint32_t slot) {
   state_->mark_ready(slot, State::Occasion::wait);
   const std::uint32_t half = state_->map.sizes().response_bytes / 2;
   state_->wait(slot, state_->map.control(slot).for_room(),
-               [&] { return state_->response_free(slot) >= half; });
+               [&] { return state_->response_free(slot) >= half || satisfied(slot); });
 }
 
 void WorkerEnd::finish(std::uint32_t slot) {

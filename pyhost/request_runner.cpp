@@ -12,6 +12,8 @@
 
 #include <array>
 #include <charconv>
+#include <chrono>
+#include <optional>
 #include <string_view>
 #include <unistd.h>
 #include <utility>
@@ -33,6 +35,23 @@ bool has_length_one(PyObject* iterable) {
   if (length < 0) forgive();
   return length == 1;
 }
+
+// How long an iterable goes on when the front has its whole answer with the head (HEAD, 204, 304).
+// What is finite gets to its end, where it may commit or release something; a stream that has none
+// does not keep its thread. A limit of bytes or blocks could not tell the two: a long answer has
+// more of them in that time than an event stream in an hour.
+class AfterRun {
+ public:
+  bool is_over() {
+    using Clock = std::chrono::steady_clock;
+    const auto now = Clock::now();
+    if (!end_) end_ = now + std::chrono::seconds(1);
+    return now >= *end_;
+  }
+
+ private:
+  std::optional<std::chrono::steady_clock::time_point> end_;
+};
 
 void log_detached(LogLevel level, std::string_view text) {
   const Detach detach;
@@ -147,13 +166,14 @@ RequestRunner::Progress RequestRunner::send_blocks(const TakenRequest& request,
   const bool show_each = !is_plain_sequence(iterable);
   const auto iterator = PyRef::steal(PyObject_GetIter(iterable));
   if (!iterator) return Progress::failed;
-  for (;;) {
+  for (AfterRun after_run;;) {
     const auto block = PyRef::steal(PyIter_Next(iterator.get()));
     leave_if_forked(request);
     if (!block) return PyErr_Occurred() ? Progress::failed : Progress::complete;
     const Progress progress = send_block(request, block.get(), only_one, show_each);
     if (progress != Progress::more) return progress;
     if (response_.aborted()) return Progress::gone;
+    if (response_.satisfied() && after_run.is_over()) return Progress::complete;
   }
 }
 

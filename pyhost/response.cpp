@@ -99,7 +99,8 @@ bool Response::add_file(int fd, FileRange range) {
   if (!head_sent_) head_.offer_content_length(range.length);
   range.length = std::min(range.length, wanted());
   if (range.length == 0) return true;
-  if (!push_head() || !worker_.write_file(slot_, fd, range)) return false;
+  if (!push_head()) return false;
+  if (!satisfied() && !worker_.write_file(slot_, fd, range)) return false;
   shown_ = false;
   count(range.length);
   return true;
@@ -111,6 +112,7 @@ void Response::count(std::uint64_t bytes) {
 }
 
 bool Response::push(BlockType type, std::string_view bytes) {
+  if (satisfied()) return true;
   bytes.remove_prefix(worker_.write(slot_, type, bytes));
   shown_ = false;
   if (bytes.empty()) return true;
@@ -119,6 +121,7 @@ bool Response::push(BlockType type, std::string_view bytes) {
     worker_.publish(slot_);
     worker_.wait_room(slot_);
     if (worker_.aborted(slot_)) return false;
+    if (satisfied()) return true;
     bytes.remove_prefix(worker_.write(slot_, type, bytes));
   } while (!bytes.empty());
   return true;

@@ -42,6 +42,8 @@ class Response {
   Ticket ticket() const { return ticket_.load(std::memory_order_relaxed); }
   std::uint32_t slot() const { return slot_; }
   bool aborted() const { return worker_.aborted(slot_); }
+  // The front has the whole answer: what is added is checked and counted as ever, and dropped.
+  bool satisfied() const { return worker_.satisfied(slot_); }
 
   // Adds a block of the body, and the head before the first one. With the last byte of the
   // Content-Length the answer ends, so that nobody waits for what the application does after.

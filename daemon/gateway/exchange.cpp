@@ -375,7 +375,9 @@ void Exchange::detach_worker() {
   dispatched_ = false;
   // Nobody feeds the ring any more; a thread that still reads would wait for ever.
   if (through_ring_ && !body_end_told_) worker->channel().end_body(slot_, false);
-  worker->detach(slot_, reply_.ended());
+  worker->detach(slot_, reply_.ended()       ? Worker::Leaves::read
+                        : reply_.satisfied() ? Worker::Leaves::enough
+                                             : Worker::Leaves::unwanted);
 }
 
 }  // namespace pycgid

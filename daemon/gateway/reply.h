@@ -53,6 +53,8 @@ class Reply {
   Progress resume(ReplyTarget& target, std::uint64_t room);
   // The worker's end of it was read: nothing more will come from the slot.
   bool ended() const { return ended_; }
+  // The front has all that it may get (HEAD, 204, 304, Content-Length), before the worker's end.
+  bool satisfied() const { return satisfied_ && file_left_ == 0; }
 
   const std::string& problem() const { return problem_; }
   // More was written than Content-Length said; it was cut.

@@ -147,14 +147,13 @@ void Worker::drop_taken() {
   while (!order_.empty() && !slots_[order_.front().slot].untaken) order_.pop_front();
 }
 
-void Worker::detach(std::uint32_t slot, bool answered) {
+void Worker::detach(std::uint32_t slot, Leaves what) {
   Slot& entry = slots_[slot];
   entry.exchange = nullptr;
   if (lost_) return;
-  if (!answered) {
-    if (entry.untaken && take_back(slot)) return;
-    channel_->abort(slot);
-  }
+  if (what != Leaves::read && entry.untaken && take_back(slot)) return;
+  if (what == Leaves::enough) channel_->satisfy(slot);
+  if (what == Leaves::unwanted) channel_->abort(slot);
   note_progress(slot);
   if (entry.done) release(slot);
 }

@@ -94,9 +94,14 @@ class Worker final : private DeadlineOwner {
   Exchange* take_back_newest();
   // The oldest one, if it was submitted before `limit`.
   Exchange* take_back_older_than(Clock::time_point limit);
-  // The exchange of this slot has no more interest in it. Unless it has read the whole answer, the
-  // worker is told that nobody wants it; what still comes is dropped.
-  void detach(std::uint32_t slot, bool answered);
+  // The exchange of this slot has no more interest in it. Unless it has read the answer to its end,
+  // the worker is told so, and what still comes is dropped.
+  enum class Leaves {
+    read,      // the answer to its end
+    enough,    // all of it that the front may get; the application may finish
+    unwanted,  // an answer that nobody wants; the application is to stop
+  };
+  void detach(std::uint32_t slot, Leaves what);
 
   // Takes what the worker has ready; true when there was something.
   bool collect();

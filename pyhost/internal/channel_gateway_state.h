@@ -13,7 +13,7 @@ namespace pyhost {
 struct GatewaySlot {
   Phase phase = Phase::free;
   std::uint16_t generation = 1;  // 0 is what the memory starts with
-  bool aborted = false;
+  bool unread = false;           // aborted or satisfied: its answer is not read to the end
   std::uint32_t body_tail = 0;
   std::uint32_t body_head = 0;  // as last copied and checked
   std::uint32_t response_head = 0;

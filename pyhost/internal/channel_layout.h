@@ -21,7 +21,7 @@ inline constexpr std::size_t kCacheLine = 64;
 inline constexpr std::size_t kPage = 4096;
 
 inline constexpr std::uint64_t kChannelMagic = 0x6e61'6863'6467'6379;  // "ycgdchan"
-inline constexpr std::uint64_t kChannelVersion = 2;
+inline constexpr std::uint64_t kChannelVersion = 3;
 
 // A block's length has 24 bits of its header.
 inline constexpr std::uint32_t kSmallestRing = 256;
@@ -62,6 +62,13 @@ enum class Farewell : std::uint32_t {
 
 enum class BodyEnd : std::uint32_t { open, whole, broken };
 
+// Whether what the worker writes is read.
+enum class Interest : std::uint32_t {
+  all = 0,
+  satisfied,  // the front has the whole answer; the application may finish
+  none        // nobody wants it: the application is to stop
+};
+
 // Where threads of the worker wait for what the gateway does with one of a slot's rings. One for
 // each ring: a request may wait in both at once, for its body and for room in its answer.
 struct Waiting {
@@ -79,7 +86,7 @@ struct SlotControl {
 
   alignas(kCacheLine) Word body_tail;  // gateway
   std::atomic<BodyEnd> body_end;       // gateway
-  Word aborted;                        // gateway
+  std::atomic<Interest> interest;      // gateway
   Word response_head;                  // gateway
   Word body_signal;                    // gateway, see Waiting
   Word room_signal;                    // gateway
@@ -90,7 +97,8 @@ struct SlotControl {
   Word body_waiting;                       // worker sets it, gateway clears it
   Word room_waiting;                       // likewise
 };
-static_assert(std::atomic<BodyEnd>::is_always_lock_free);
+static_assert(std::atomic<BodyEnd>::is_always_lock_free &&
+              std::atomic<Interest>::is_always_lock_free);
 
 // A slot's generation changes each time it becomes free, so that a revoked entry of the submission
 // ring or a late descriptor is never taken for the slot's next request. The ring is far shorter

@@ -56,7 +56,11 @@ struct WorkerEnd::State {
   }
   bool stopping() const { return map.board().stopping.load() != 0 || closed.load(); }
   bool aborted(std::uint32_t slot) const {
-    return map.control(slot).aborted.load() != 0 || closed.load();
+    return map.control(slot).interest.load() == Interest::none || closed.load();
+  }
+
+  bool satisfied(std::uint32_t slot) const {
+    return map.control(slot).interest.load() == Interest::satisfied;
   }
 
   // A demand that nobody has taken yet, of a request that runs.

@@ -307,6 +307,34 @@ def cut(environ, start_response):
     return Blocks(environ, "cut", blocks())
 
 
+@application.plain
+def committing(environ, start_response):
+    """Commits behind its last block, long after its head has left.
+
+    The query is its status and whether it yields or writes.
+    """
+    errors = environ["wsgi.errors"]
+    status, way = environ["QUERY_STRING"].split("-")
+    write = start_response(status + " Begun", PLAIN)
+
+    def blocks():
+        yield b"begun"
+        wait_at_gate("begun")
+        for _ in range(3):
+            yield b"x" * 100_000
+        errors.write("committed\n")
+
+    if way == "yields":
+        return Blocks(environ, "committing", blocks())
+    try:
+        for block in blocks():
+            write(block)
+    except BaseException as reason:
+        errors.write(f"rolled back {reason!r}\n")
+        raise
+    return Blocks(environ, "committing", [])
+
+
 # --- threads, errors, ends ---
 
 

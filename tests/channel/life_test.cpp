@@ -162,6 +162,38 @@ TEST_CASE("slot: an abort is over with its request", "[channel]") {
   CHECK(!ends.worker->aborted(0));
 }
 
+TEST_CASE("slot: satisfied is not aborted, and is over with its request", "[channel]") {
+  Ends ends(kSmall);
+  Intake intake(*ends.worker);
+  submit(*ends.gateway, 0, "", {.body = BodyMode::ring, .body_bytes = 5});
+  REQUIRE(intake.try_take());
+  REQUIRE(ends.gateway->write_body(0, "begun") == 5);
+  CHECK(!ends.worker->satisfied(0));
+  ends.gateway->satisfy(0);
+  CHECK(ends.worker->satisfied(0));
+  CHECK(!ends.worker->aborted(0));
+  // What has come of the body is still read; then nobody waits for more.
+  CHECK(read_all(*ends.worker, 0) == "begun");
+  CHECK(ends.worker->body_state(0) == WorkerEnd::BodyState::broken);
+  ends.worker->wait_body(0);
+  ends.worker->finish(0);
+  ends.gateway->release(0);
+  submit(*ends.gateway, 0, "");
+  REQUIRE(intake.try_take());
+  CHECK(!ends.worker->satisfied(0));
+}
+
+TEST_CASE("slot: a body that was whole stays so when its answer satisfies", "[channel]") {
+  Ends ends(kSmall);
+  submit(*ends.gateway, 0, "", {.body = BodyMode::ring, .body_bytes = 5});
+  REQUIRE(Intake(*ends.worker).try_take());
+  REQUIRE(ends.gateway->write_body(0, "whole") == 5);
+  ends.gateway->end_body(0, true);
+  ends.gateway->satisfy(0);
+  CHECK(read_all(*ends.worker, 0) == "whole");
+  CHECK(ends.worker->body_state(0) == WorkerEnd::BodyState::end);
+}
+
 TEST_CASE("slot: requests are taken in the order of their submission", "[channel]") {
   Ends ends({3, 1000, 256, 256});
   Intake intake(*ends.worker);

@@ -269,6 +269,22 @@ TEST_CASE("wake: abort ends the waits of a running request", "[channel]") {
   }
 }
 
+TEST_CASE("wake: who waits for room need not wait when the front is satisfied", "[channel]") {
+  Ends ends({1, 64, 256, 256});
+  std::atomic<bool> satisfied{false};
+  const Crew crew(ends, 1, [&](const TakenRequest& request) {
+    REQUIRE(ends.worker->write(0, BlockType::body, pattern(1000)) > 0);
+    ends.worker->wait_room(0);
+    satisfied = ends.worker->satisfied(0) && !ends.worker->aborted(0);
+    ends.worker->finish(request.slot);
+  });
+  submit(*ends.gateway, 0, "");
+  REQUIRE(eventually([&] { return ends.memory->control(0).room_waiting.load() != 0; }));
+  ends.gateway->satisfy(0);
+  CHECK(eventually([&] { return ends.gateway->phase(0) == Phase::done; }));
+  CHECK(satisfied);
+}
+
 TEST_CASE("wake: stop lets queued requests through, then ends the threads", "[channel]") {
   Ends ends({2, 64, 256, 256});
   submit(*ends.gateway, 0, "");

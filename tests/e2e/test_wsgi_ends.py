@@ -71,6 +71,18 @@ def test_W17_client_gone_ends_the_iteration(daemon):
     assert daemon.count("Traceback|BrokenPipe") == 0
 
 
+@pytest.mark.parametrize("way", ["yields", "writes"])
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("POST", 304)])
+def test_W17_who_has_the_whole_answer_with_its_head_is_not_gone(daemon, method, status, way):
+    answer = daemon.get("/committing", query=f"{status}-{way}", method=method)
+    assert (answer.status, answer.body) == (status, b"")
+    daemon.gate.arrival().release()
+    daemon.wait_line("closed committing")
+    assert stop_and_count(daemon, "committing") == 1
+    assert daemon.count("committed") == 1
+    assert daemon.count("rolled back|Traceback|ClientGone") == 0
+
+
 @pytest.mark.parametrize("name", ["SystemExit", "KeyboardInterrupt", "GeneratorExit"])
 def test_W22_what_ends_programs_ends_one_request(daemon, name):
     workers = daemon.workers

@@ -142,6 +142,54 @@ TEST_CASE("abort: W17: write() raises, and that is no error either", "[pyhost]")
               "E") == 0);
 }
 
+TEST_CASE("satisfied: an application goes on to its end, and nothing is an error", "[pyhost]") {
+  const auto [path, last] = GENERATE(std::pair("/carries_on", "carried on\n"),  //
+                                     std::pair("/writes_on", "wrote on\n"));
+  Worker worker;
+  const auto slot = worker.submit({.path = path, .mode = BodyMode::ring});
+  worker.wait(slot, [](const Answer& answer) { return answer.body == "first"; });
+  worker.gateway().satisfy(slot);
+  worker.wait_done_unread(slot);
+  const std::string log = worker.wait_log(last);
+  CHECK(count(log, "the client is gone") == 0);
+  CHECK(count(log,
+              "\x01"
+              "E") == 0);
+  CHECK(worker.ask({.path = "/one"}).body == "one block");
+}
+
+TEST_CASE("satisfied: a stream without an end is stopped and closed", "[pyhost]") {
+  Worker worker;
+  const auto slot = worker.submit({.path = "/endless"});
+  worker.wait(slot, [](const Answer& answer) { return answer.body.size() > 1 << 20; });
+  worker.gateway().satisfy(slot);
+  worker.wait_done_unread(slot);
+  const std::string log = worker.wait_log("closed\n");
+  CHECK(count(log, "closed\n") == 1);
+  CHECK(count(log, "the client is gone") == 0);
+}
+
+TEST_CASE("satisfied: in the middle of a large block", "[pyhost]") {
+  Worker worker;
+  const auto slot = worker.submit({.path = "/large", .variables = {{"QUERY_STRING", "8"}}});
+  worker.wait(slot, [](const Answer& answer) { return answer.body.size() > 1 << 20; });
+  worker.gateway().satisfy(slot);
+  worker.wait_done_unread(slot);
+  CHECK(worker.ask({.path = "/one"}).body == "one block");
+  CHECK(worker.stop() == 0);
+  CHECK(count(worker.wait_log(""), "the client is gone") == 0);
+}
+
+TEST_CASE("satisfied: RequestTimeout ends one that writes for ever", "[pyhost]") {
+  Worker worker;
+  const auto slot = worker.submit({.path = "/endless_write"});
+  worker.wait(slot, [](const Answer& answer) { return answer.body.size() > 1 << 20; });
+  worker.gateway().satisfy(slot);
+  worker.gateway().demand(slot, pyhost::Demand::timeout);
+  worker.wait_done_unread(slot);
+  worker.wait_log("GET /endless_write: ended by pycgid.RequestTimeout\n");
+}
+
 TEST_CASE("fork: a child that returns from the application answers nothing", "[pyhost]") {
   Worker worker;
   const Answer answer = worker.ask({.path = "/forks"});

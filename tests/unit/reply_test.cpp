@@ -133,9 +133,11 @@ TEST_CASE("W14: an answer without a body is whole with its head, before the work
     f.ends.write(0, BlockType::head, "Status: 304 Not Modified\r\n\r\n");
   }
   CHECK(f.take() == Progress::waiting);
+  CHECK(!f.reply.satisfied());
   f.ends.write(0, BlockType::body, "the first of many");
   CHECK(f.take() == Progress::complete);
-  CHECK(!f.reply.ended());  // so that the worker is told to stop
+  CHECK(!f.reply.ended());
+  CHECK(f.reply.satisfied());  // so that the worker is told
   CHECK(f.body().empty());
 }
 
@@ -146,6 +148,7 @@ TEST_CASE("W13: a worker that goes on behind its Content-Length is not waited fo
   CHECK(f.take() == Progress::waiting);
   f.ends.write(0, BlockType::body, "d");
   CHECK(f.take() == Progress::complete);
+  CHECK(f.reply.satisfied());
   CHECK(f.reply.had_surplus());
 }
 

@@ -223,6 +223,20 @@ def endless_write(environ, start_response):
         write(b"x" * 65536)
 
 
+def writes_on(environ, start_response):
+    """Writes more than a ring when its read has failed."""
+    write = start_response("200 OK", list(PLAIN))
+    write(b"first")
+    try:
+        environ["wsgi.input"].readline()
+    except OSError:
+        pass
+    for _ in range(3):
+        write(b"x" * 1_000_000)
+    environ["wsgi.errors"].write("wrote on\n")
+    return []
+
+
 def fails(environ, start_response):
     start_response("200 OK", list(PLAIN))
     raise LookupError("the reason")
