@@ -144,7 +144,7 @@ TEST_CASE("abort: W17: write() raises, and that is no error either", "[pyhost]")
 
 TEST_CASE("satisfied: an application goes on to its end, and nothing is an error", "[pyhost]") {
   const auto [path, last] = GENERATE(std::pair("/carries_on", "carried on\n"),  //
-                                     std::pair("/writes_on", "wrote on\n"));
+                                     std::pair("/commits_late", "committed\n"));
   Worker worker;
   const auto slot = worker.submit({.path = path, .mode = BodyMode::ring});
   worker.wait(slot, [](const Answer& answer) { return answer.body == "first"; });

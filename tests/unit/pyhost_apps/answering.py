@@ -223,7 +223,7 @@ def endless_write(environ, start_response):
         write(b"x" * 65536)
 
 
-def writes_on(environ, start_response):
+def commits_late(environ, start_response):
     """Writes more than a ring when its read has failed."""
     write = start_response("200 OK", list(PLAIN))
     write(b"first")
@@ -233,7 +233,7 @@ def writes_on(environ, start_response):
         pass
     for _ in range(3):
         write(b"x" * 1_000_000)
-    environ["wsgi.errors"].write("wrote on\n")
+    environ["wsgi.errors"].write("committed\n")
     return []
 
 
