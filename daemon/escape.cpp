@@ -8,6 +8,8 @@ namespace pycgid {
 namespace {
 
 constexpr std::string_view kDigits = "0123456789abcdef";
+constexpr std::string_view kOwnForm = "\t\\";  // stays in text that has a form of its own
+constexpr std::size_t kEndless = std::string_view::npos;
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
 
 constexpr bool is_plain(char character) {
@@ -119,11 +121,13 @@ std::size_t append_json_character(std::string& line, std::string_view text) {
   return size;
 }
 
-// `kept`: what is not escaped, besides printable characters.
-std::string escape(std::string_view text, std::string_view kept) {
+// Takes what fits into `room` off the text. `kept`: what is not escaped, besides printable
+// characters.
+std::string escape(std::string_view& text, std::string_view kept, std::size_t room) {
   std::string escaped;
-  escaped.reserve(text.size());
+  escaped.reserve(std::min(text.size(), room));
   while (!text.empty()) {
+    const std::size_t before = escaped.size();
     const char first = text[0];
     const bool is_ascii = static_cast<unsigned char>(first) < 0x80;
     std::size_t size = is_ascii ? 1 : character_size(text);
@@ -136,6 +140,10 @@ std::string escape(std::string_view text, std::string_view kept) {
     } else {
       append_escaped_bytes(escaped, text.substr(0, size));
     }
+    if (escaped.size() > room) {
+      escaped.resize(before);
+      break;
+    }
     text.remove_prefix(size);
   }
   return escaped;
@@ -144,11 +152,37 @@ std::string escape(std::string_view text, std::string_view kept) {
 }  // namespace
 
 std::string escape_control(std::string_view text) {
-  return escape(text, {});
+  return escape(text, {}, kEndless);
 }
 
 std::string escape_unprintable(std::string_view text) {
-  return escape(text, "\t\\");
+  return escape(text, kOwnForm, kEndless);
+}
+
+std::string take_control_escaped(std::string_view& text, std::size_t room) {
+  return escape(text, {}, room);
+}
+
+std::string take_unprintable_escaped(std::string_view& text, std::size_t room) {
+  return escape(text, kOwnForm, room);
+}
+
+std::string take_json_escaped(std::string_view& text, std::size_t room) {
+  std::string escaped;
+  while (!text.empty()) {
+    const std::size_t size = std::min(plain_size(text), room - escaped.size());
+    escaped += text.substr(0, size);
+    text.remove_prefix(size);
+    if (text.empty()) break;
+    const std::size_t before = escaped.size();
+    const std::size_t taken = append_json_character(escaped, text);
+    if (escaped.size() > room) {
+      escaped.resize(before);
+      break;
+    }
+    text.remove_prefix(taken);
+  }
+  return escaped;
 }
 
 void append_escaped_field(std::string& line, std::string_view text) {

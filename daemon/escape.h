@@ -1,6 +1,7 @@
 // Text from outside, made fit for a line of a log. Pure.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,12 @@ std::string escape_control(std::string_view text);
 
 // Likewise, but a tab and a backslash stay: for text that has a form of its own.
 std::string escape_unprintable(std::string_view text);
+
+// Likewise, each, as much of `text` as takes no more than `room` bytes; that is taken off the text.
+std::string take_control_escaped(std::string_view& text, std::size_t room);
+std::string take_unprintable_escaped(std::string_view& text, std::size_t room);
+// Likewise, what stands inside the quotes of a JSON string, see below.
+std::string take_json_escaped(std::string_view& text, std::size_t room);
 
 // As Apache does it: \" and \\, \n, \t and \r, and \xNN for every other byte outside printable
 // ASCII, so that nothing ends a quoted field or a line, or steers a terminal.

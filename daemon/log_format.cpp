@@ -5,6 +5,7 @@
 #include "daemon/text.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace pycgid {
 namespace {
@@ -18,27 +19,58 @@ std::string_view next_line(std::string_view& text) {
   return line;
 }
 
+// How a text is put into lines.
+struct Form {
+  std::string before;     // each of them
+  std::string_view mark;  // and those behind the first
+  std::string (*escape)(std::string_view& text, std::size_t room);
+};
+
+std::string cut_mark(std::size_t more, std::string_view unit) {
+  return concat("... (cut, ", more, " ", unit, more == 1 ? "" : "s", " more)");
+}
+
+std::size_t count_lines(std::string_view text) {
+  const auto ends = static_cast<std::size_t>(std::ranges::count(text, '\n'));
+  return ends + (text.ends_with('\n') ? 0 : 1);
+}
+
+std::size_t room_in(const std::string& entry) {
+  return kMaxEntryBytes - std::min(entry.size(), kMaxEntryBytes);
+}
+
+// Each line may be a write, or a message, and has more before it than in it.
+std::string bounded_lines(std::string_view text, const Form& form, bool is_one_line) {
+  std::string lines;
+  std::string_view mark;
+  for (std::size_t count = 0; count == 0 || !text.empty(); ++count, mark = form.mark) {
+    lines += form.before;
+    lines += mark;
+    if (count == kMaxEntryLines || room_in(lines) == 0) {
+      return lines += concat(cut_mark(count_lines(text), "line"), "\n");
+    }
+    std::string_view line = is_one_line ? std::exchange(text, {}) : next_line(text);
+    lines += form.escape(line, room_in(lines));
+    if (!line.empty()) {
+      return lines += concat(cut_mark(line.size() + text.size(), "byte"), "\n");
+    }
+    lines += '\n';
+  }
+  return lines;
+}
+
 std::string text_lines(const LogRecord& record, const LineStart& start) {
   std::string before(start.priority);
   if (!start.time.empty()) before += concat(start.time, " ", level_name(record.level), " ");
   before += escape_control(record.object) + ": ";
   if (!record.request_id.empty()) before += concat("[", escape_control(record.request_id), "] ");
-  if (!record.is_workers) return concat(before, escape_control(record.text), "\n");
-  std::string_view rest = record.text;
-  std::string lines = concat(before, escape_control(next_line(rest)), "\n");
-  while (!rest.empty()) {
-    lines += concat(before, kContinuation, escape_control(next_line(rest)), "\n");
-  }
-  return lines;
+  const Form form{std::move(before), kContinuation, take_control_escaped};
+  return bounded_lines(record.text, form, !record.is_workers);
 }
 
 std::string plain_lines(const LogRecord& record, const LineStart& start) {
-  std::string lines;
-  std::string_view rest = record.text;
-  do {
-    lines += concat(start.priority, escape_unprintable(next_line(rest)), "\n");
-  } while (!rest.empty());
-  return lines;
+  const Form form{std::string(start.priority), {}, take_unprintable_escaped};
+  return bounded_lines(record.text, form, false);
 }
 
 // "blog/2[4711]": name and number.
@@ -62,9 +94,11 @@ std::string json_line(const LogRecord& record, const LineStart& start) {
     line += R"(,"request":)";
     append_json_string(line, record.request_id);
   }
-  line += R"(,"text":)";
-  append_json_string(line, record.text);
-  return line += "}\n";
+  line += R"(,"text":")";
+  std::string_view text = record.text;
+  line += take_json_escaped(text, room_in(line));
+  if (!text.empty()) line += cut_mark(text.size(), "byte");
+  return line += "\"}\n";
 }
 
 }  // namespace

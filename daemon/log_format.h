@@ -2,7 +2,9 @@
 #pragma once
 
 #include "daemon/settings.h"
+#include "pyhost/log_socket.h"
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -23,6 +25,11 @@ struct LineStart {
   std::string_view priority{};
   std::string_view time{};  // empty: no time and no level, for the system's log, which has them
 };
+
+// What becomes of an entry, whoever it is from: escaped, and with what stands before each line, a
+// text grows many times over. What is cut off is counted in the last line, which may exceed this.
+inline constexpr std::size_t kMaxEntryLines = 1000;
+inline constexpr std::size_t kMaxEntryBytes = 2 * pyhost::kMaxLogText;
 
 // The lines of an entry, each with its end; valid UTF-8 without control characters, tabs in plain
 // text excepted.

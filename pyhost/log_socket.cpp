@@ -121,7 +121,8 @@ std::optional<LogEntry> parse_entry(std::string_view packet) {
   if (entry.is_applications) level = static_cast<char>(level - kSmall);
   const auto id_bytes = static_cast<unsigned char>(packet[1]);
   packet.remove_prefix(2);
-  if (kLevels.find(level) == kLevels.npos || id_bytes > packet.size()) return std::nullopt;
+  if (kLevels.find(level) == kLevels.npos) return std::nullopt;
+  if (id_bytes > std::min(packet.size(), kMaxLogId)) return std::nullopt;
   entry.level = static_cast<LogLevel>(level);
   entry.request_id = packet.substr(0, id_bytes);
   entry.text = packet.substr(id_bytes);

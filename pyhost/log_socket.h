@@ -50,7 +50,8 @@ struct LogSocket {
 };
 std::error_code create_log_socket(LogSocket& ends);
 
-// The gateway's. What a packet says, whoever wrote it; nullopt when that is no entry.
+// The gateway's. What a packet says, whoever wrote it; nullopt when that is no entry, or has a
+// longer id than there are.
 std::optional<LogEntry> parse_entry(std::string_view packet);
 
 // The first kMaxLogText bytes of `text`, less what would cut a character of UTF-8 in two, and how

@@ -106,6 +106,53 @@ TEST_CASE("log: format json is an object a line", "[log]") {
         "\n");
 }
 
+TEST_CASE("log: an entry of very many lines is cut, and says how many there were", "[log]") {
+  const LineStart start{.time = "T"};
+  const std::string text = std::string(kMaxEntryLines - 1, '\n') + "last";
+  CHECK(format_record(LogFormat::text, applications(text), start).ends_with("| last\n"));
+  const std::string one_more = format_record(LogFormat::text, applications(text + "\nx"), start);
+  CHECK(
+      one_more.ends_with("| last\nT warning blog/2[4711]: [5f3a-12] "
+                         "| ... (cut, 1 line more)\n"));
+  const std::string plain =
+      format_record(LogFormat::plain, applications(std::string(60'000, '\n')), start);
+  CHECK(plain == std::string(kMaxEntryLines, '\n') + "... (cut, 59000 lines more)\n");
+}
+
+TEST_CASE("log: an entry has a size in every form, whatever it is escaped to", "[log]") {
+  constexpr std::size_t kSaid = 1024;  // of what is cut, and what stands before that
+  const LineStart start{.priority = "<4>", .time = "T"};
+  const std::string id(64, '\x01');
+  const std::string bytes(64 * 1024, '\x01');
+  std::string lines;
+  while (lines.size() < bytes.size()) lines += std::string(99, '\x01') + "\n";
+  for (const LogFormat format : {LogFormat::text, LogFormat::plain, LogFormat::json}) {
+    for (const std::string& text : {bytes, lines}) {
+      for (const bool is_workers : {true, false}) {
+        LogRecord record = applications(text);
+        record.request_id = id;
+        record.is_workers = is_workers;
+        const std::string entry = format_record(format, record, start);
+        CHECK(entry.size() > kMaxEntryBytes - kSaid);
+        CHECK(entry.size() < kMaxEntryBytes + kSaid);
+        CHECK(entry.find(" more)", entry.size() - 12) != entry.npos);
+      }
+    }
+  }
+}
+
+TEST_CASE("log: what an entry is cut to, and the rest, are the whole text", "[log]") {
+  const LineStart start{.time = "T"};
+  const std::string text(70'000, '\xff');  // four bytes each
+  const std::string entry = format_record(LogFormat::plain, applications(text), start);
+  const std::size_t shown = kMaxEntryBytes / 4;
+  CHECK(entry.substr(4 * shown) == concat("... (cut, ", text.size() - shown, " bytes more)\n"));
+  std::string_view rest = "a\"\x01z";
+  CHECK(take_json_escaped(rest, 8) == "a\\\"");
+  CHECK(rest == "\x01z");
+  CHECK(take_json_escaped(rest, 8) == "\\u0001z");
+}
+
 TEST_CASE("log: every line of any form is UTF-8 without control characters", "[log]") {
   std::string bytes;
   for (int byte = 1; byte < 256; ++byte) bytes += static_cast<char>(byte);

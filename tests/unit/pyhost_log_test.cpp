@@ -149,6 +149,16 @@ TEST_CASE("log lines: a packet that is no entry is none", "[pyhost]") {
             ->text == "text");
 }
 
+TEST_CASE("log lines: an entry with a longer id than there are is none", "[pyhost]") {
+  const std::string id(pyhost::kMaxLogId, 'i');
+  const std::string packet = "N\x40" + id + "text";
+  const auto entry = pyhost::parse_entry(packet);
+  REQUIRE(entry);
+  CHECK(entry->request_id == id);
+  CHECK_FALSE(pyhost::parse_entry("N\x41" + id + "itext"));
+  CHECK_FALSE(pyhost::parse_entry("N\xff" + std::string(255, 'i') + "text"));
+}
+
 TEST_CASE("log lines: a fork that has closed the log writes to its standard error", "[pyhost]") {
   CapturedLog log;
   CapturedStandardError standard_error;
