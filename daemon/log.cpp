@@ -4,6 +4,7 @@
 #include "daemon/syslog_socket.h"
 #include "daemon/text.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -20,6 +21,8 @@ namespace pycgid {
 namespace {
 
 constexpr std::string_view kStandardError = "stderr";
+// A write, or a message for the system's log, takes as long as one of about this many bytes.
+constexpr std::size_t kMessageCost = 1024;
 
 // Whether systemd-journald reads what is written there, as systemd.exec(5) has it.
 bool leads_to_journal(int fd) {
@@ -191,16 +194,21 @@ void log_line(LogLevel level, std::string_view object, std::string_view text) {
   log_record({.level = level, .object = object, .text = text});
 }
 
-void log_record(const LogRecord& record) {
-  if (!log_enabled(record.level)) return;
+std::size_t log_record(const LogRecord& record) {
+  if (!log_enabled(record.level)) return 0;
   LogState& log = state();
   if (log.syslog) {
     const std::string lines = format_record(log.format, record, {});
-    return note_outcome(send_lines(*log.syslog, record.level, lines));
+    note_outcome(send_lines(*log.syslog, record.level, lines));
+    const auto messages = static_cast<std::size_t>(std::ranges::count(lines, '\n'));
+    return std::max(lines.size(), messages * kMessageCost);
   }
   const std::string priority = journal_priority(record.level);
-  note_outcome(
-      write_line(format_record(log.format, record, {.priority = priority, .time = timestamp()})));
+  std::string lines =
+      format_record(log.format, record, {.priority = priority, .time = timestamp()});
+  const std::size_t cost = std::max(lines.size(), kMessageCost);
+  note_outcome(write_line(std::move(lines)));
+  return cost;
 }
 
 }  // namespace pycgid

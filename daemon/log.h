@@ -10,6 +10,7 @@
 #include "daemon/log_format.h"
 #include "daemon/settings.h"
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -41,8 +42,9 @@ void log_debug(std::string_view text);
 // A line about, or from, `object`, for instance "blog/2[4711]".
 void log_line(LogLevel level, std::string_view object, std::string_view text);
 
-// An entry that has more to it.
-void log_record(const LogRecord& record);
+// An entry that has more to it. Returns what it cost, in bytes; a write, and each message for the
+// system's log, costs as much as a long line at least. 0: the level is left out.
+std::size_t log_record(const LogRecord& record);
 
 // The lines of an entry, with their ends, for another file than the error log.
 std::string format_entry(const LogRecord& record);

@@ -21,11 +21,16 @@ constexpr std::size_t kReadBytes = 128 * 1024;
 // While there is always work, Asio's part (pipes) is looked at this often.
 constexpr std::chrono::milliseconds kAsioEvery{1};
 
-// Watches a descriptor that belongs to somebody else.
+class ReadWatch;
+using ReadWatches = std::vector<std::shared_ptr<ReadWatch>>;
+
+// Watches a descriptor that belongs to somebody else. When that was read it joins `read`, to wait
+// again when the turn is over: Asio's poll() ends when nothing is ready any more, which never comes
+// with one that is written to without end.
 class ReadWatch : public std::enable_shared_from_this<ReadWatch> {
  public:
-  ReadWatch(boost::asio::io_context& io, int fd, std::function<bool()> ready)
-      : descriptor_(io, fd), ready_(std::move(ready)) {}
+  ReadWatch(boost::asio::io_context& io, int fd, std::function<bool()> ready, ReadWatches& read)
+      : descriptor_(io, fd), ready_(std::move(ready)), read_(read) {}
   ReadWatch(const ReadWatch&) = delete;
   ReadWatch& operator=(const ReadWatch&) = delete;
   ~ReadWatch() {
@@ -35,13 +40,14 @@ class ReadWatch : public std::enable_shared_from_this<ReadWatch> {
   void wait() {
     descriptor_.async_wait(Descriptor::wait_read,
                            [self = shared_from_this()](boost::system::error_code error) {
-                             if (!error && self->ready_()) self->wait();
+                             if (!error && self->ready_()) self->read_.push_back(self);
                            });
   }
 
  private:
   Descriptor descriptor_;
   std::function<bool()> ready_;
+  ReadWatches& read_;
 };
 
 }  // namespace
@@ -53,9 +59,17 @@ struct EventLoop::AsioPart {
   AsioPart& operator=(const AsioPart&) = delete;
 
   boost::asio::io_context io{1};
+  ReadWatches read;  // they wait in io
   Descriptor poller;
   bool poller_armed = false;
   Clock::time_point polled{};
+
+  void wait_again() {
+    if (read.empty()) return;
+    io.restart();  // it stops when nobody waits
+    for (const auto& watch : read) watch->wait();
+    read.clear();
+  }
 
   // Makes run_one() return when the poller has something.
   void arm_poller() {
@@ -93,7 +107,7 @@ EventLoop::EventLoop()
 EventLoop::~EventLoop() = default;
 
 void EventLoop::on_readable(int fd, std::function<bool()> ready) {
-  std::make_shared<ReadWatch>(asio_->io, fd, std::move(ready))->wait();
+  std::make_shared<ReadWatch>(asio_->io, fd, std::move(ready), asio_->read)->wait();
 }
 
 void EventLoop::on_readable_in_order(int fd, std::function<bool()> ready) {
@@ -112,6 +126,7 @@ bool EventLoop::run_ready(TurnWork& work) {
   if (now_ - asio_->polled >= kAsioEvery) {
     asio_->polled = now_;
     busy |= asio_->io.poll() > 0;
+    asio_->wait_again();
   }
   timers_.advance(now_);
   busy |= work.run_turn();
@@ -132,6 +147,7 @@ void EventLoop::block(TurnWork& work) {
     } else {
       asio_->io.run_one();
     }
+    asio_->wait_again();
   }
   work.woke();
 }

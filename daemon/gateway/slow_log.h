@@ -5,6 +5,8 @@
 #include "daemon/log_format.h"
 #include "pyhost/unique_fd.h"
 
+#include <cstddef>
+
 namespace pycgid {
 
 class SlowLog {
@@ -12,8 +14,8 @@ class SlowLog {
   // Lines go there from now on.
   void open(pyhost::UniqueFd fd);
 
-  // As log_record() does.
-  void add(const LogRecord& record) const;
+  // As log_record() does, cost and all.
+  std::size_t add(const LogRecord& record) const;
 
  private:
   pyhost::UniqueFd fd_;  // empty: the error log

@@ -2,6 +2,7 @@
 
 #include "daemon/log.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
@@ -12,10 +13,15 @@
 namespace pycgid {
 namespace {
 
-// Of a worker that writes without end, in one turn of the loop; of one that has ended there is no
-// more than a socket and a pipe hold.
+// Of a worker that writes without end, in one turn of the loop: what becomes of it in the log, for
+// a few bytes may become many, and entries that are not even logged. The rest waits where it is,
+// and so does the worker in the end. Of one that has ended there is hardly more than the last
+// number, but a child of it may go on.
+constexpr std::size_t kBytesInTurn = 1024 * 1024;
 constexpr int kEntriesInTurn = 64;
-constexpr int kMostRest = 4096;
+constexpr std::size_t kMostRest = 16 * kBytesInTurn;
+// Each of these bytes may be half a line.
+constexpr std::size_t kPipeBytes = 4096;
 
 LogLevel level_of(pyhost::LogLevel level) {
   switch (level) {
@@ -50,24 +56,36 @@ WorkerOutput::WorkerOutput(std::string name, pyhost::UniqueFd pipe, pyhost::Uniq
 }
 
 bool WorkerOutput::read_entries() {
+  left_ = kBytesInTurn;
   Got got = Got::bytes;
-  for (int i = 0; i < kEntriesInTurn && got == Got::bytes; ++i) got = read_entry();
+  for (int i = 0; i < kEntriesInTurn && left_ > 0 && got == Got::bytes; ++i) got = read_entry();
   return got != Got::end;
 }
 
+// Some of the pipe is read in any case: entries without end must not keep it.
 bool WorkerOutput::read_pipe() {
   read_entries();
-  if (read_bytes() != Got::end) return true;
+  Got got = Got::bytes;
+  do {
+    got = read_bytes();
+  } while (got == Got::bytes && left_ > 0);
+  if (got != Got::end) return true;
   end_line();
   return false;
 }
 
 void WorkerOutput::read_rest() {
-  for (int i = 0; i < kMostRest && read_entry() == Got::bytes; ++i) {
+  left_ = kMostRest;
+  while (left_ > 0 && read_entry() == Got::bytes) {
   }
-  for (int i = 0; i < kMostRest && read_bytes() == Got::bytes; ++i) {
+  left_ = kMostRest;
+  while (left_ > 0 && read_bytes() == Got::bytes) {
   }
   end_line();
+}
+
+void WorkerOutput::spend(std::size_t bytes) {
+  left_ -= std::min(left_, bytes);
 }
 
 // An empty packet cannot be told from the end; workers send none.
@@ -77,15 +95,17 @@ WorkerOutput::Got WorkerOutput::read_entry() {
   if (count == 0) return Got::end;
   if (count < 0) return is_over(errno) ? Got::end : Got::nothing;
   const auto entry = pyhost::parse_entry({packet.data(), static_cast<std::size_t>(count)});
+  spend(static_cast<std::size_t>(count));
   if (entry) log_entry(*entry);
   return Got::bytes;
 }
 
 WorkerOutput::Got WorkerOutput::read_bytes() {
-  std::array<char, 16 * 1024> buffer;
+  std::array<char, kPipeBytes> buffer;
   const ssize_t count = ::read(pipe_.get(), buffer.data(), buffer.size());
   if (count == 0) return Got::end;
   if (count < 0) return is_over(errno) ? Got::end : Got::nothing;
+  spend(static_cast<std::size_t>(count));
   take({buffer.data(), static_cast<std::size_t>(count)});
   return Got::bytes;
 }
@@ -111,15 +131,15 @@ void WorkerOutput::end_line() {
   dropped_ = 0;
 }
 
-void WorkerOutput::log_entry(const pyhost::LogEntry& entry) const {
+void WorkerOutput::log_entry(const pyhost::LogEntry& entry) {
   const LogRecord record{.level = level_of(entry.level),
                          .object = name_,
                          .request_id = entry.request_id,
                          .text = entry.text,
                          .is_workers = true,
                          .is_applications = entry.is_applications};
-  if (entry.level == pyhost::LogLevel::slow) return slow_log_->add(record);
-  log_record(record);
+  const bool is_slow = entry.level == pyhost::LogLevel::slow;
+  spend(is_slow ? slow_log_->add(record) : log_record(record));
 }
 
 }  // namespace pycgid

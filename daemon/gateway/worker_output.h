@@ -23,7 +23,8 @@ class WorkerOutput {
 
   int pipe_fd() const { return pipe_.get(); }
   int entries_fd() const { return entries_.get(); }
-  // Logs some of what is there. False at the end of that descriptor.
+  // Logs some of what is there, so much that others' turns come soon. False at the end of that
+  // descriptor.
   bool read_pipe();
   bool read_entries();
   // Logs what is left, without waiting for the end: the worker is gone, but a child of it may live.
@@ -35,7 +36,8 @@ class WorkerOutput {
   Got read_bytes();
   void take(std::string_view bytes);
   void end_line();
-  void log_entry(const pyhost::LogEntry& entry) const;
+  void log_entry(const pyhost::LogEntry& entry);
+  void spend(std::size_t bytes);
 
   std::string name_;
   pyhost::UniqueFd pipe_;
@@ -43,6 +45,7 @@ class WorkerOutput {
   std::shared_ptr<const SlowLog> slow_log_;  // a child of the worker may outlive the pool
   std::string line_;                         // of the pipe, without its end so far
   std::size_t dropped_ = 0;                  // bytes of it that are too many
+  std::size_t left_ = 0;                     // to be logged in this turn
 };
 
 }  // namespace pycgid

@@ -6,6 +6,7 @@ import socket
 import pytest
 from harness import cgi, fastcgi
 from harness.daemon import LINE, Daemon
+from harness.site import Site
 
 FROM_WORKER = r" (?P<level>\w+) \S+/1\[\d+\]: .*"
 
@@ -112,3 +113,26 @@ def test_log_level_leaves_lines_out():
         finally:
             quiet.kill()
     assert quiet.lines == []
+
+
+@pytest.mark.parametrize(
+    ("flood", "line"),
+    [("entries", r"\] flooded$"), ("lines", r": x$"), ("records", r"flooded$")],
+)
+def test_another_pool_is_answered_while_one_floods_the_log(start, tmp_path, flood, line):
+    site = Site(tmp_path)
+    site.write(site.pool("flooding", "flooding"), site.pool("calm", "mirror"))
+    daemon = start(None, config=site.file)
+    assert site.get("flooding", f"/{flood}").status == 200
+    daemon.wait_line(line)
+    for _ in range(20):
+        assert site.get("calm").status == 200
+        assert site.get("flooding").status == 200
+    assert site.get("flooding", "/enough").status == 200
+
+
+def test_a_record_of_very_many_lines_is_cut_and_says_so(start):
+    daemon = start("flooding")
+    daemon.get("/record")
+    daemon.wait_line(r"\| \.\.\. \(cut, \d+ lines more\)$")
+    assert daemon.count(r"/1\[\d+\]: .*\| ") == 1000

@@ -5,5 +5,5 @@ pycgid_unit_test(gateway_parts_test
   LIBS daemon_core)
 pycgid_unit_test(gateway_flow_test
   SOURCES dispatcher_test.cpp load_watch_test.cpp overload_notices_test.cpp reply_test.cpp
-          thread_waker_test.cpp
+          thread_waker_test.cpp worker_output_test.cpp
   LIBS daemon_core)
