@@ -54,6 +54,7 @@ void serve(const ConfigSource& source, const ProcessTitle& title) {
   try {
     pid_file.prepare();
     run_master(source, configuration, title, service);
+    background.ended();
   } catch (const StartupError& error) {
     service.failed(error.text);
     background.failed(error.status);

@@ -18,6 +18,8 @@
 namespace pycgid {
 namespace {
 
+constexpr const char* kInterrupted = "pycgid: ended by a signal before it was ready";
+
 // False at the end of the pipe.
 bool read_number(int fd, int& number) {
   ssize_t got = 0;
@@ -55,7 +57,7 @@ bool wait_for_news(const pyhost::UniqueFd& signals, int fd, pid_t daemon) {
   const bool is_there = read_number(fd, daemon);
   const bool interrupted = is_there && wait_for_news(signals, fd, daemon);
   if (!is_there || !read_number(fd, status)) {
-    std::cerr << (interrupted ? "pycgid: ended by a signal before it was ready"
+    std::cerr << (interrupted ? kInterrupted
                               : "pycgid: ended before it was ready, see the log (option \"log\")")
               << std::endl;
     ::_exit(static_cast<int>(interrupted ? ExitStatus::temporary : ExitStatus::bug));
@@ -103,6 +105,12 @@ void Background::ready() {
 void Background::failed(ExitStatus status) {
   // It stays open: its end is that of this process.
   if (const int fd = parent_.release(); fd >= 0) send_number(fd, static_cast<int>(status));
+}
+
+void Background::ended() {
+  if (!parent_) return;
+  std::cerr << kInterrupted << std::endl;
+  failed(ExitStatus::temporary);
 }
 
 void leave_standard_descriptors() {

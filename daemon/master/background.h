@@ -24,6 +24,8 @@ class Background {
   void ready();
   // The daemon does not start, and has said why, or is about to.
   void failed(ExitStatus status);
+  // The daemon ends in order. If it has never served, a signal that it got itself was the cause.
+  void ended();
 
  private:
   pyhost::UniqueFd parent_;  // pipe to the process that waits

@@ -160,6 +160,19 @@ def test_a_start_that_is_interrupted_is_given_up(site, number):
     assert not os.path.exists(site.path("pid")) and not os.path.exists(site.path("sock"))
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
+def test_a_start_that_ends_by_a_signal_to_the_master_itself(site, number):
+    gate, parent = waiting_site(site)
+    with parent:
+        visitor = gate.arrival(20)
+        processes.kill(processes.parent(visitor.pid), number)
+        errors = parent.communicate(timeout=20)[1]
+    assert (parent.returncode, errors) == (75, "pycgid: ended by a signal before it was ready\n")
+    assert processes.wait_gone(visitor.pid)
+    gate.close()
+    assert not os.path.exists(site.path("pid")) and not os.path.exists(site.path("sock"))
+
+
 def test_a_daemon_that_is_killed_before_it_is_ready(site):
     gate, parent = waiting_site(site)
     with parent:
