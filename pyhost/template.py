@@ -4,8 +4,12 @@ which share its memory until they change it. Used by boot.py, in the template's 
 import gc
 import os
 import threading
+import time
 
 __version__ = "@PROJECT_VERSION@"
+
+# Seconds for threads that have done all they had to, a joined one or faulthandler's, to be gone.
+ENDING = 0.3
 
 
 def fork_workers(host, options, on_ready):
@@ -26,10 +30,7 @@ def fork_workers(host, options, on_ready):
 
 def warn_of_threads(host):
     """A fork takes along the thread that calls it, and no other."""
-    try:
-        count = len(os.listdir("/proc/self/task")) - 1
-    except OSError:  # no /proc: those of Python at least
-        count = threading.active_count() - 1
+    count = count_threads()
     if count == 0:
         return
     main = threading.main_thread()
@@ -39,3 +40,18 @@ def warn_of_threads(host):
         f"{' (' + names + ')' if names else ''} while it loaded, which the workers do not have"
         ' (option "preload"); start them in the workers, by os.register_at_fork'
     )
+
+
+def count_threads():
+    """Those besides the main thread. The kernel knows a thread for an instant longer than Python
+    does, so those that Python does not know get a moment to end."""
+    due = time.monotonic() + ENDING
+    while True:
+        known = threading.active_count() - 1
+        try:
+            count = len(os.listdir("/proc/self/task")) - 1
+        except OSError:  # no /proc
+            return known
+        if count <= known or time.monotonic() >= due:
+            return count
+        time.sleep(0.001)

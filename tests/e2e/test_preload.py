@@ -150,6 +150,20 @@ def test_threads_that_started_while_it_loaded_are_told_of(start, site):
     assert daemon.get().body == b"1"
 
 
+def test_a_thread_that_ends_just_now_is_not_told_of(start, site):
+    """As faulthandler's, which the kernel may know for an instant when it has done its work."""
+    (site / "ending.py").write_text(
+        "import _thread, threading\n"
+        "_thread.start_new_thread(threading.Event().wait, (0.05,))\n"
+        "def application(environ, start_response):\n"
+        "    start_response('200 OK', [])\n"
+        "    return []\n"
+    )
+    daemon = start("ending", "--preload", chdir=str(site), threads=1)
+    assert daemon.get().status == 200
+    assert daemon.count("while it loaded") == 0
+
+
 @pytest.mark.parametrize(
     ("text", "status"),
     [("import no_such_module\n", 75), ("def application(:\n", 78), ("other = 1\n", 78)],
