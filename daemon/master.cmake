@@ -14,6 +14,7 @@ target_sources(daemon_core PRIVATE
   log.cpp
   log_format.cpp
   notify_socket.cpp
+  option_names.cpp
   option_table.cpp
   option_values.cpp
   read_file.cpp
