@@ -139,7 +139,11 @@ void check_pool(const Settings& settings, const PoolSettings& pool) {
     std::cerr << "pycgid: notice: " << escape_control(note) << '\n';
   }
   static_cast<void>(load_tls(pool));
-  try_application({pool, make_worker_command(settings, pool, credentials, environ), credentials});
+  WorkerCommand command = make_worker_command(settings, pool, credentials, environ);
+  // Not the command of "on-start": it might remove what the workers of a running daemon use.
+  std::erase_if(command.arguments,
+                [](const std::string& argument) { return argument.starts_with("on_start="); });
+  try_application({pool, command, credentials});
 }
 
 // Empty when nothing is wrong.

@@ -29,6 +29,8 @@ target_sources(daemon_core PRIVATE
   master/control_connection.cpp
   master/control_server.cpp
   master/descriptors.cpp
+  master/exit_command.cpp
+  master/exit_hooks.cpp
   master/exit_text.cpp
   master/find_python.cpp
   master/gateway_process.cpp

@@ -235,6 +235,12 @@ constexpr OptionRow kRows[] = {
   {"warmup", "PATH", "", Sec::application,
    "request made to each new worker before it serves; 500 or more fails it",
    add_warmup, {}, kRepeatable},
+  {"on-start", "COMMAND", "", Sec::application,
+   "shell command that each worker runs first; one that fails keeps it from starting",
+   set_text<&P::on_start>},
+  {"on-exit", "COMMAND", "", Sec::application,
+   "shell command to run when a worker has ended, in whatever way",
+   set_text<&P::on_exit>},
 
   {"processes", "RANGE", "", Sec::interpreters,
    "worker processes: N, or MIN-MAX by load, 0-MAX on demand; default: the number of CPUs",

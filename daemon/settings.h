@@ -73,6 +73,8 @@ struct PoolSettings {
   bool clear_env = false;
   bool preload = false;
   std::vector<std::string> warmup;  // paths
+  std::string on_start;             // for the shell; empty: nothing
+  std::string on_exit;              // likewise
 
   unsigned processes_min = 1;  // with fewer than processes_max, they come and go with the load
   unsigned processes_max = 1;

@@ -23,7 +23,7 @@ WRONG_CONFIGURATION = 78  # EX_CONFIG: can never work as it is
 MAY_WORK_LATER = 75  # EX_TEMPFAIL
 SYSTEM_ERROR = 71  # EX_OSERR
 
-TEXTS = {"app", "pool", "version", "libexec"}
+TEXTS = {"app", "pool", "version", "libexec", "on_start"}
 DESCRIPTORS = {"log_fd", "memory_fd", "bell_fd", "passing_fd", "status_fd", "orders_fd"}
 
 # An upgrade has replaced the files of the daemon that still runs: it gives these as it knows them,
@@ -203,6 +203,7 @@ def run(options, files):
     loader = load_loader(files)
     greenlets = files.load("greenlets")
     request_threads = files.load("request_threads")
+    files.load("on_start")
     template = files.load("template") if "orders_fd" in options else None
     files.close()
     host.set_process_title(title(options))
@@ -211,6 +212,7 @@ def run(options, files):
     look_like_the_application(options)
     constants = environ_constants(host, options)
     set_number(options, constants)
+    run_on_start(options)
     try:
         with stacks_when_late(options.get("start_timeout")):
             application = loader.load(
@@ -265,12 +267,30 @@ def stacks_when_late(milliseconds):
     if milliseconds is None:
         yield
         return
-    patience = milliseconds / 1000
-    faulthandler.dump_traceback_later(max(patience - min(1, patience / 5), 0.001), file=2)
+    faulthandler.dump_traceback_later(patience_with(milliseconds), file=2)
     try:
         yield
     finally:
         faulthandler.cancel_dump_traceback_later()
+
+
+def patience_with(milliseconds):
+    """In seconds; ends shortly before the master's own does."""
+    patience = milliseconds / 1000
+    return max(patience - min(1, patience / 5), 0.001)
+
+
+def run_on_start(options):
+    """Not in a template, which is no worker."""
+    if "on_start" not in options or "worker" not in options:
+        return
+    on_start = sys.modules["pycgid_on_start"]
+    limit = options.get("start_timeout")
+    patience = None if limit is None else patience_with(limit)
+    try:
+        on_start.run(options["on_start"], options["pool"], options["worker"], patience)
+    except on_start.Failed as error:
+        raise Refused(MAY_WORK_LATER, error) from None
 
 
 def title(options):
@@ -292,6 +312,7 @@ def become_worker(template, host, options, constants):
         return False
     host.set_process_title(title(options))
     set_number(options, constants)
+    run_on_start(options)
     return True
 
 

@@ -81,6 +81,7 @@ set(PYHOST_SCRIPTS
   interface.py
   leaving.py
   loader.py
+  on_start.py
   request_threads.py
   template.py)
 foreach(script IN LISTS PYHOST_SCRIPTS)

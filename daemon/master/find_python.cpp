@@ -170,6 +170,10 @@ void check_worker_files(const Settings& settings, const PoolSettings& pool) {
     check_rights("read directory", absolute_path(start, directory), R_OK | X_OK,
                  pool.places.text("pythonpath"));
   }
+  for (const std::string_view option : {"on-start", "on-exit"}) {
+    const bool is_given = !(option == "on-start" ? pool.on_start : pool.on_exit).empty();
+    if (is_given) check_path("run", "/bin/sh", X_OK, pool.places.text(option));
+  }
   const std::string file = pool.app.substr(0, pool.app.find(':'));
   if (file.find('/') == std::string::npos) return;
   check_rights("read application", absolute_path(start, file), R_OK, pool.places.text("app"));

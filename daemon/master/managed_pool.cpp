@@ -58,6 +58,8 @@ std::string ManagedPool::spawn(std::uint32_t generation, std::uint32_t number,
   const bool is_next = next_ && generation > workers_.serving();
   const Plan& plan = is_next ? *next_ : plan_;
   const WorkerPlan all{plan.config.settings, *plan.command, plan.credentials};
+  exit_hooks_.forget(workers_);
+  exit_hooks_.remember(generation, all);
   if (plan.config.settings.preload) return templates_.order(all, number, generation, worker);
   return spawn_worker(all, number, worker);
 }
@@ -65,12 +67,27 @@ std::string ManagedPool::spawn(std::uint32_t generation, std::uint32_t number,
 std::vector<int> ManagedPool::fds() const {
   std::vector<int> fds = workers_.status_fds();
   std::ranges::copy(templates_.fds(), std::back_inserter(fds));
+  std::ranges::copy(exit_hooks_.fds(), std::back_inserter(fds));
   return fds;
 }
 
+void ManagedPool::on_readable(int fd, TimePoint now) {
+  workers_.on_status_readable(fd, now);
+  exit_hooks_.on_readable(fd);
+}
+
+EndedWorker ManagedPool::ended_worker(pid_t pid, int wait_status) const {
+  const auto worker = std::ranges::find(workers_.workers(), pid, &WorkerProcess::pid);
+  if (worker == workers_.workers().end()) return {};
+  return {exit_hooks_.plan_of(worker->generation()), worker->number(), pid, wait_status};
+}
+
 void ManagedPool::on_exited(pid_t pid, int wait_status, TimePoint now) {
+  const EndedWorker ended = ended_worker(pid, wait_status);
   if (templates_.owns(pid)) templates_.on_exited(pid, wait_status, now);
   if (workers_.owns(pid)) workers_.on_exited(pid, wait_status, now);
+  if (exit_hooks_.owns(pid)) exit_hooks_.on_exited(pid, wait_status, now);
+  exit_hooks_.on_worker_exited(ended, now);
 }
 
 ManagedPool::News ManagedPool::news() {
@@ -104,6 +121,7 @@ void ManagedPool::on_time(TimePoint now) {
   workers_.on_time(now);
   templates_.hear(now);
   templates_.tidy();
+  exit_hooks_.on_time(now);
   if (!retry_due_ || *retry_due_ > now) return;
   retry_due_.reset();
   prepare();
@@ -112,9 +130,11 @@ void ManagedPool::on_time(TimePoint now) {
 
 std::optional<TimePoint> ManagedPool::next_due() const {
   if (templates_.has_news()) return TimePoint{};
-  const std::optional<TimePoint> due = workers_.next_due();
-  if (!due || !retry_due_) return due ? due : retry_due_;
-  return std::min(*due, *retry_due_);
+  std::optional<TimePoint> next = workers_.next_due();
+  for (const std::optional<TimePoint>& due : {retry_due_, exit_hooks_.next_due()}) {
+    if (due && (!next || *due < *next)) next = due;
+  }
+  return next;
 }
 
 void ManagedPool::stop(TimePoint now) {

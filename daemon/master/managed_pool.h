@@ -13,6 +13,7 @@
 #include "daemon/configuration.h"
 #include "daemon/master/backoff.h"
 #include "daemon/master/bound_socket.h"
+#include "daemon/master/exit_hooks.h"
 #include "daemon/master/log_files.h"
 #include "daemon/master/pool_supervisor.h"
 #include "daemon/master/pool_templates.h"
@@ -69,13 +70,17 @@ class ManagedPool {
   std::string spawn(std::uint32_t generation, std::uint32_t number, SpawnedWorker& worker);
   PoolTemplates& templates() { return templates_; }
 
-  // Workers and templates. What to wait for, and what to do then.
+  // Workers, templates and commands of "on-exit". What to wait for, and what to do then.
   std::vector<int> fds() const;
-  void on_readable(int fd, TimePoint now) { workers_.on_status_readable(fd, now); }
-  bool owns(pid_t pid) const { return workers_.owns(pid) || templates_.owns(pid); }
+  void on_readable(int fd, TimePoint now);
+  bool owns(pid_t pid) const {
+    return workers_.owns(pid) || templates_.owns(pid) || exit_hooks_.owns(pid);
+  }
   // One of ours was reaped.
   void on_exited(pid_t pid, int wait_status, TimePoint now);
-  bool is_empty() const { return workers_.is_empty() && templates_.is_empty(); }
+  bool is_empty() const {
+    return workers_.is_empty() && templates_.is_empty() && exit_hooks_.is_empty();
+  }
 
   // What has become of the start since the last call: each attempt is told of once.
   News news();
@@ -95,6 +100,8 @@ class ManagedPool {
   // The daemon ends: as PoolSupervisor has it, and no more attempts.
   void stop(TimePoint now);
   void kill_all();
+  // What option "on-exit" has running is not waited for, and nothing more of it is started.
+  void end_exit_hooks() { exit_hooks_.end_at_once(); }
   void on_time(TimePoint now);
   std::optional<TimePoint> next_due() const;
   // Binds Unix sockets again whose path is gone: pool_sockets.cpp.
@@ -145,6 +152,7 @@ class ManagedPool {
     std::optional<TlsPem> tls{};             // empty: not prepared, or there is no TLS
   };
 
+  EndedWorker ended_worker(pid_t pid, int wait_status) const;
   void complete(Plan& plan) const;
   void add_sockets(std::list<BoundSocket> sockets);
   void tell_refused() const;
@@ -174,6 +182,7 @@ class ManagedPool {
   std::optional<PoolConfig> wanted_;    // after the generation on its way
   PoolSupervisor workers_;
   PoolTemplates templates_;
+  ExitHooks exit_hooks_;
   std::optional<StartupError> failure_;
   std::string socket_trouble_;  // why one of them cannot be bound again, as was said
   bool removed_ = false;

@@ -321,6 +321,7 @@ void Master::reopen_logs() {
 
 void Master::stop() {
   if (phase_ != Phase::serving) {
+    if (phase_ != Phase::booting) pools_.end_exit_hooks();
     end_all();
     return;
   }

@@ -202,6 +202,10 @@ void PoolSet::kill_all() {
   for_each("end pool", [](ManagedPool& pool) { pool.kill_all(); });
 }
 
+void PoolSet::end_exit_hooks() {
+  for_each("end the commands of pool", [](ManagedPool& pool) { pool.end_exit_hooks(); });
+}
+
 void PoolSet::abandon(TimePoint now) {
   for_each("abandon the workers of pool", [&](ManagedPool& pool) { pool.abandon(now); });
 }

@@ -67,6 +67,7 @@ class PoolSet {
   void boot(TimePoint now);
   void stop(TimePoint now);
   void kill_all();
+  void end_exit_hooks();
   void abandon(TimePoint now);
   void recover(TimePoint now);
 

@@ -19,7 +19,7 @@ ServiceState service_state(ServiceState::Phase phase,
       state.reload_failure = concat("pool ", in_quotes(settings.name), " failed: ", why);
     }
     state.start_timeout = std::max(state.start_timeout, settings.start_timeout);
-    state.stop_timeout = std::max(state.stop_timeout, stop_time(settings));
+    state.stop_timeout = std::max(state.stop_timeout, stop_time(settings) + exit_time(settings));
   }
   return state;
 }

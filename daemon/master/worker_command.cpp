@@ -80,6 +80,7 @@ WorkerCommand make_worker_command(const Settings& settings, const PoolSettings& 
                        concat("multiprocess=", pool.processes_max > 1 ? 1 : 0),
                        concat("start_timeout=", pool.start_timeout.count()),
                        concat("version=", PYCGID_VERSION)};
+  if (!pool.on_start.empty()) command.arguments.push_back("on_start=" + pool.on_start);
   for (const std::string& directory : pool.pythonpath) {
     command.arguments.push_back("pythonpath=" + directory);
   }

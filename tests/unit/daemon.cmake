@@ -10,6 +10,7 @@ pycgid_unit_test(daemon_unit
     control_server_test.cpp
     cpu_count_test.cpp
     descriptors_test.cpp
+    exit_hooks_test.cpp
     gateway_watch_test.cpp
     handover_test.cpp
     link_test.cpp
