@@ -25,10 +25,12 @@ constexpr std::size_t kMostText = 65536;
 
 void enter(const PoolSettings& pool, const Credentials& credentials) {
   if (!pool.chroot.empty() && (::chroot(pool.chroot.c_str()) != 0 || ::chdir("/") != 0)) {
-    const std::string_view advice = errno == EPERM ? "; this takes root" : "";
-    fail_start(ExitStatus::configuration,
+    const int error = errno;
+    const std::string_view advice = error == EPERM ? "; this takes root" : "";
+    const bool is_refused = error == EPERM || error == EACCES;
+    fail_start(is_refused ? ExitStatus::system : ExitStatus::configuration,
                concat("cannot change the root directory to ", in_quotes(pool.chroot), ": ",
-                      reason(errno), " ", pool.places.text("chroot"), advice));
+                      reason(error), " ", pool.places.text("chroot"), advice));
   }
   if (!drop_privileges(credentials)) {
     fail_start(ExitStatus::system, concat("cannot change to user ", in_quotes(pool.user), ": ",

@@ -120,7 +120,11 @@ class Child {
     // Of its own: what the application starts is found by it, see pyhost/session.h.
     setsid();
     connect_descriptors();
-    if (const std::string_view option = apply_limits(plan_.pool); !option.empty()) fail(option);
+    if (const std::string_view option = apply_limits(plan_.pool); !option.empty()) {
+      // Who starts it lacks the right; the file may be as it should be.
+      fail(option,
+           errno == EPERM || errno == EACCES ? ExitStatus::system : ExitStatus::configuration);
+    }
     if (!drop_privileges(plan_.credentials)) fail("user");
     if (!die_with_parent(parent_)) _exit(1);
     if (plan_.pool.umask) ::umask(*plan_.pool.umask);
@@ -147,8 +151,8 @@ class Child {
     const PoolSettings& pool = plan_.pool;
     const std::string program = concat("run python ", in_quotes(plan_.command.program));
     const auto add = [&](std::string_view option, std::string_view what) {
-      complaints_.push_back({option, concat("error 78 cannot ", what, ": "),
-                             concat(" ", pool.places.text(option), "\n")});
+      complaints_.push_back(
+          {option, concat("cannot ", what, ": "), concat(" ", pool.places.text(option), "\n")});
     };
     const std::string loader = concat(program, ": it, its dynamic loader or its interpreter");
     for (std::string_view name : {"python's loader", "venv's loader"}) {
@@ -161,11 +165,10 @@ class Child {
     add("chroot", concat("change the root directory to ", in_quotes(pool.chroot)));
     add("user", concat("change to user ", in_quotes(pool.user)));
     add("chdir", concat("enter directory ", in_quotes(pool.chdir)));
-    complaints_.push_back(
-        {"start directory",
-         concat("error 78 cannot enter directory ", in_quotes(plan_.command.directory),
-                ", where pycgid was started: "),
-         "; give option \"chdir\"\n"});
+    complaints_.push_back({"start directory",
+                           concat("cannot enter directory ", in_quotes(plan_.command.directory),
+                                  ", where pycgid was started: "),
+                           "; give option \"chdir\"\n"});
     add("python", program);
     add("venv", program);
   }
@@ -189,16 +192,18 @@ class Child {
   };
 
   // The worker's one line on the status pipe.
-  [[noreturn]] void fail(std::string_view option) const {
+  [[noreturn]] void fail(std::string_view option,
+                         ExitStatus status = ExitStatus::configuration) const {
     const std::string_view why = reason_of(errno);
+    const std::string_view error = status == ExitStatus::system ? "error 71 " : "error 78 ";
     for (const Complaint& complaint : complaints_) {
       if (complaint.option != option) continue;
       for (std::string_view part :
-           {std::string_view(complaint.what), why, std::string_view(complaint.where)}) {
+           {error, std::string_view(complaint.what), why, std::string_view(complaint.where)}) {
         if (::write(launch_.status, part.data(), part.size()) < 0) break;
       }
     }
-    _exit(static_cast<int>(ExitStatus::configuration));
+    _exit(static_cast<int>(status));
   }
 
   const WorkerPlan& plan_;
