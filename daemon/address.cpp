@@ -4,6 +4,7 @@
 #include "daemon/option_values.h"
 #include "daemon/text.h"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <cstdint>
@@ -84,6 +85,34 @@ std::string parse_tls(std::string_view text, Address& address) {
   return parse_tcp(text, address);
 }
 
+// Without what leads nowhere: "//" and "/./". What ".." leads to only the file system knows.
+std::string plain_path(std::string_view path) {
+  std::string plain;
+  while (!path.empty()) {
+    path.remove_prefix(std::min(path.find_first_not_of('/'), path.size()));
+    const std::string_view name = path.substr(0, path.find('/'));
+    if (!name.empty() && name != ".") plain += concat("/", name);
+    path.remove_prefix(name.size());
+  }
+  return plain;
+}
+
+// One host, one text.
+std::string plain_host(const std::string& host) {
+  if (host == "localhost") return "127.0.0.1";
+  std::array<unsigned char, 16> bytes{};
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (inet_pton(AF_INET6, host.c_str(), bytes.data()) != 1) return host;
+  return inet_ntop(AF_INET6, bytes.data(), text.data(), text.size());
+}
+
+// Whoever listens on `wide` has the port of `host` too.
+bool covers(const std::string& wide, const std::string& host) {
+  if (wide == "*") return true;
+  const bool is_v6 = host.find(':') != std::string::npos;
+  return plain_host(wide) == (is_v6 ? "::" : "0.0.0.0");
+}
+
 }  // namespace
 
 bool is_tls_address(std::string_view text) {
@@ -103,8 +132,17 @@ std::string parse_address(std::string_view text, Protocol protocol, Address& add
 }
 
 std::string socket_key(const Address& address) {
-  return concat(static_cast<int>(address.kind), " ", address.path, " ", address.name, " ",
-                address.host, " ", unsigned{address.port}, " ", address.fd);
+  const bool is_path = address.kind == Address::Kind::unix_path;
+  return concat(static_cast<int>(address.kind), " ",
+                is_path ? plain_path(address.path) : address.path, " ", address.name, " ",
+                plain_host(address.host), " ", unsigned{address.port}, " ", address.fd);
+}
+
+bool exclude_each_other(const Address& one, const Address& other) {
+  if (socket_key(one) == socket_key(other)) return true;
+  const bool on_one_port =
+      one.kind == Address::Kind::tcp && other.kind == one.kind && one.port == other.port;
+  return on_one_port && (covers(one.host, other.host) || covers(other.host, one.host));
 }
 
 std::string_view option_name(Protocol protocol) {

@@ -20,6 +20,10 @@ std::string parse_address(std::string_view text, Protocol protocol, Address& add
 // The same for two addresses that only one socket can have, whatever the protocol.
 std::string socket_key(const Address& address);
 
+// Two sockets cannot be bound to these at once: one address, or one host of "*" or "0.0.0.0" or
+// "::" and the same port.
+bool exclude_each_other(const Address& one, const Address& other);
+
 // Whether TLS is spoken on an address that was parsed well.
 bool is_tls_address(std::string_view text);
 

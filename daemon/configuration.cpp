@@ -156,22 +156,40 @@ void check_names(const std::vector<ConfigSection>& pools) {
   }
 }
 
+struct Listener {
+  const ConfigSection* pool;
+  const GivenOption* option;
+  Address address;
+};
+
+// The same for all that may be in each other's way.
+std::string rivals_key(const Listener& listener) {
+  const Address& address = listener.address;
+  if (address.kind == Address::Kind::tcp) return concat("port ", unsigned{address.port});
+  // Of descriptors without a name each pool has its own.
+  const bool is_pools = address.kind == Address::Kind::systemd && address.name.empty();
+  return socket_key(address) + (is_pools ? listener.pool->name : "");
+}
+
+[[noreturn]] void refuse_second(const Listener& second, const Listener& first) {
+  refuse(second.option->where,
+         concat("address ", in_quotes(second.option->value), " is that of pool ",
+                in_quotes(first.pool->name), " already", place(first.option->where),
+                "; each socket needs an address of its own"));
+}
+
 void check_addresses(const std::vector<ConfigSection>& pools) {
-  std::map<std::string, std::pair<const ConfigSection*, const GivenOption*>> seen;
+  std::map<std::string, std::vector<Listener>> seen;
   for (const ConfigSection& pool : pools) {
     for (const GivenOption& option : pool.options) {
       if (!is_address(option)) continue;
-      Address address;
-      parse_address(option.value, Protocol::fastcgi, address);
-      // Of descriptors without a name each pool has its own.
-      const bool is_pools = address.kind == Address::Kind::systemd && address.name.empty();
-      const auto [first, fresh] = seen.emplace(socket_key(address) + (is_pools ? pool.name : ""),
-                                               std::pair(&pool, &option));
-      if (fresh) continue;
-      const auto& [other, taken] = first->second;
-      refuse(option.where, concat("address ", in_quotes(option.value), " is that of pool ",
-                                  in_quotes(other->name), " already", place(taken->where),
-                                  "; each socket needs an address of its own"));
+      Listener next{&pool, &option, {}};
+      parse_address(option.value, Protocol::fastcgi, next.address);
+      std::vector<Listener>& rivals = seen[rivals_key(next)];
+      for (const Listener& other : rivals) {
+        if (exclude_each_other(other.address, next.address)) refuse_second(next, other);
+      }
+      rivals.push_back(std::move(next));
     }
   }
 }

@@ -100,4 +100,25 @@ TEST_CASE("address: TLS stands before a port", "[address]") {
   CHECK(refusal("tls:") != "");
 }
 
+TEST_CASE("address: one socket in several spellings, or behind a wildcard", "[address]") {
+  const auto exclude = [](const std::string& one, const std::string& other) {
+    const bool result = exclude_each_other(parsed(one), parsed(other));
+    CHECK(result == exclude_each_other(parsed(other), parsed(one)));
+    return result;
+  };
+  CHECK(exclude("localhost:9000", "127.0.0.1:9000"));
+  CHECK(exclude("[::1]:9000", "tls:[0:0:0:0:0:0:0:1]:9000"));
+  CHECK(exclude("unix:/a//b/./c", "unix:/a/b/c"));
+  CHECK(exclude("*:9000", "127.0.0.1:9000"));
+  CHECK(exclude("*:9000", "[::1]:9000"));
+  CHECK(exclude("0.0.0.0:9000", "localhost:9000"));
+  CHECK(exclude("[::]:9000", "[::1]:9000"));
+  CHECK_FALSE(exclude("[::]:9000", "127.0.0.1:9000"));
+  CHECK_FALSE(exclude("[::]:9000", "0.0.0.0:9000"));
+  CHECK_FALSE(exclude("*:9000", "127.0.0.1:9001"));
+  CHECK_FALSE(exclude("127.0.0.1:9000", "127.0.0.2:9000"));
+  CHECK_FALSE(exclude("unix:/a/../b", "unix:/b"));
+  CHECK_FALSE(exclude("unix:@a//b", "unix:@a/b"));
+}
+
 }  // namespace
