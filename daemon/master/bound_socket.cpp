@@ -111,12 +111,17 @@ bool is_listening_stream(int fd) {
   return listening != 0 && type == SOCK_STREAM && !connected && errno == ENOTCONN;
 }
 
+// Who wrote the command line passes the sockets too; what stands in a file may lack them this time.
+[[noreturn]] void cannot_use(const Address& address, std::string_view why) {
+  const bool in_file = option_of(address) != OptionPlaces().text(option_name(address.protocol));
+  fail_start(in_file ? ExitStatus::system : ExitStatus::usage,
+             concat("cannot use ", address.text, ": ", why, " ", option_of(address)));
+}
+
 // An own copy of an inherited socket, out of the way of 0, 1 and 2.
 pyhost::UniqueFd copy_inherited(const Address& address) {
   if (!is_listening_stream(address.fd)) {
-    fail_start(ExitStatus::usage,
-               concat("cannot use ", address.text, ": it is not a listening stream socket ",
-                      option_of(address)));
+    cannot_use(address, "it is not a listening stream socket");
   }
   pyhost::UniqueFd fd(fcntl(address.fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
   if (!fd) cannot_bind(address, reason(errno));
@@ -137,8 +142,7 @@ pyhost::UniqueFd adopt(const Address& address) {
 // The service manager's descriptor stays as it is: another pool may want it after a reload.
 pyhost::UniqueFd activated(const Address& address) {
   if (address.fd < 0) {
-    fail_start(ExitStatus::usage,
-               concat("cannot use ", address.text, ": ", address.missing, " ", option_of(address)));
+    cannot_use(address, address.missing);
   }
   return copy_inherited(address);
 }
@@ -161,10 +165,22 @@ pyhost::UniqueFd listen_on(const Address& address, const PoolSettings& pool, int
   return listen_unix_path(address, pool, backlog);
 }
 
+bool is_passed(const Address& address) {
+  return address.kind == Address::Kind::inherited_fd || address.kind == Address::Kind::systemd;
+}
+
+// Who checks is seldom who starts: a notice, no fault. "" when the socket is there.
+std::string not_passed_note(const Address& address) {
+  if (is_listening_stream(address.fd)) return {};
+  return concat(address.text, " is not there: ",
+                address.fd < 0 ? address.missing : "it is not a listening stream socket", " ",
+                option_of(address), "; the start needs it");
+}
+
 // What -t has to say of an address that the running daemon has; "" when it is free. Throws
 // StartupError when others have it, or when it cannot be had at all.
 std::string try_address(const Address& address, const PoolSettings& pool) {
-  if (address.kind == Address::Kind::inherited_fd) return {};
+  if (is_passed(address)) return not_passed_note(address);
   if (address.kind == Address::Kind::unix_path) return check_socket_path(address, pool);
   try {
     if (address.kind == Address::Kind::tcp) {

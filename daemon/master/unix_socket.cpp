@@ -13,6 +13,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <optional>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -163,6 +164,17 @@ bool set_owner(const pyhost::UniqueFd& file, const Owner& owner) {
   return ::fchownat(file.get(), "", owner.user, owner.group, AT_EMPTY_PATH) == 0;
 }
 
+[[noreturn]] void cannot_give_away(const Address& address, int error) {
+  cannot_bind(address, concat("cannot give it to another user or group: ", reason(error)),
+              "see options \"socket-user\" and \"socket-group\"");
+}
+
+// Whether a file may be given away does not depend on its place.
+void try_owner(const Address& address, const Owner& owner) {
+  const pyhost::UniqueFd file(::memfd_create("pycgid-owner", MFD_CLOEXEC));
+  if (file && !set_owner(file, owner)) cannot_give_away(address, errno);
+}
+
 bool set_mode(const pyhost::UniqueFd& file, mode_t mode) {
   // fchmodat2(2), from Linux 6.6 on; /proc, where it is mounted, does for older ones.
   constexpr long kFchmodat2 = 452;
@@ -188,10 +200,7 @@ pyhost::UniqueFd listen_unix_path(const Address& address, const PoolSettings& po
   if (!temporary.bind(fd, address)) cannot_bind_path(address, errno);
   const pyhost::UniqueFd file = grip(temporary.path());
   if (!file) cannot_bind(address, "somebody replaced the new socket meanwhile");
-  if (!set_owner(file, owner)) {
-    cannot_bind(address, concat("cannot give it to another user or group: ", reason(errno)),
-                "see options \"socket-user\" and \"socket-group\"");
-  }
+  if (!set_owner(file, owner)) cannot_give_away(address, errno);
   if (!set_mode(file, pool.socket_mode) || ::listen(fd.get(), backlog) != 0 ||
       !temporary.rename_to(address.path)) {
     cannot_bind_path(address, errno);
@@ -236,7 +245,7 @@ void change_socket_rights(const Address& address, const PoolSettings& pool) {
 std::string check_socket_path(const Address& address, const PoolSettings& pool) {
   const std::string directory = directory_of(address.path);
   if (problem_with(directory, W_OK | X_OK)) cannot_bind_path(address, EACCES);
-  static_cast<void>(owner_of(pool));
+  try_owner(address, owner_of(pool));
   if (occupant_of(address) != Occupant::live_socket) return {};
   const std::optional<SocketHolder> holder = find_holder(address);
   if (holder && holder->is_pycgid) return in_use_note(address, *holder);
