@@ -5,6 +5,7 @@
 #include "daemon/master/bound_socket.h"
 #include "daemon/master/control_server.h"
 #include "daemon/master/exit_text.h"
+#include "daemon/master/log_files.h"
 #include "daemon/master/pool_tls.h"
 #include "daemon/master/reconfiguration.h"
 #include "daemon/master/worker_process.h"
@@ -138,6 +139,7 @@ void check_pool(const Settings& settings, const PoolSettings& pool) {
   for (const std::string& note : notes) {
     std::cerr << "pycgid: notice: " << escape_control(note) << '\n';
   }
+  LogFiles::check(pool);
   static_cast<void>(load_tls(pool));
   WorkerCommand command = make_worker_command(settings, pool, credentials, environ);
   // Not the command of "on-start": it might remove what the workers of a running daemon use.

@@ -47,7 +47,7 @@ void serve(const ConfigSource& source, const ProcessTitle& title) {
   }
   LoadedConfiguration configuration = load(source);
   check_daemon(configuration.settings);
-  PidFile pid_file(configuration.settings.pidfile);
+  PidFile pid_file(configuration.settings.pidfile, configuration.settings.places);
   Background background;
   if (configuration.settings.daemonize) background.enter();
   ServiceManager service(pid_file, background);

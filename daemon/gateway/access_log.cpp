@@ -61,7 +61,8 @@ void AccessLog::open(pyhost::UniqueFd fd) {
 }
 
 void AccessLog::add(AccessRecord& record) {
-  if (!is_on()) return;
+  // Without a file it could not be opened, as the master has said.
+  if (!is_on() || (!fd_ && !syslog_)) return;
   record.pool = pool_.name;
   record.received = last_received_ = wall_time(record.began, last_received_);
   format_.append(buffer_, record);

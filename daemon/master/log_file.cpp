@@ -54,8 +54,8 @@ void LogFile::open() {
 }
 
 void LogFile::cannot_open(int error) const {
-  fail_start(ExitStatus::system, concat("cannot open log ", in_quotes(path_), ": ", why(error),
-                                        " (option ", in_quotes(option_), ")"));
+  fail_start(ExitStatus::system,
+             concat("cannot open log ", in_quotes(path_), ": ", why(error), " ", option_));
 }
 
 void LogFile::check() const {
@@ -76,8 +76,8 @@ void LogFile::reopen() {
     fd_ = std::move(fresh);
     return;
   }
-  log_error(concat("cannot open log ", in_quotes(path_), ": ", why(errno), " (option ",
-                   in_quotes(option_), "), going on with the old file"));
+  log_error(concat("cannot open log ", in_quotes(path_), ": ", why(errno), " ", option_,
+                   ", going on with the old file"));
 }
 
 bool LogFile::tend(std::uint64_t rotate_size) {
@@ -95,9 +95,8 @@ bool LogFile::replace_moved() {
     return true;
   }
   if (!std::exchange(trouble_told_, true)) {
-    log_error(concat("log ", in_quotes(path_),
-                     " was moved or removed, and cannot be opened anew: ", why(errno), " (option ",
-                     in_quotes(option_), "); its lines are lost until it can"));
+    log_error(concat("log ", in_quotes(path_), " was moved or removed, and cannot be opened anew: ",
+                     why(errno), " ", option_, "; its lines are lost until it can"));
   }
   return false;
 }

@@ -7,17 +7,20 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
+#include <utility>
 
 namespace pycgid {
 
 class LogFile {
  public:
-  // `option` is the one that names it, for messages.
-  LogFile(std::string path, std::string_view option) : path_(std::move(path)), option_(option) {}
+  // `option` is the one that names it and where, as OptionPlaces::text() has it, for messages.
+  LogFile(std::string path, std::string option)
+      : path_(std::move(path)), option_(std::move(option)) {}
 
   const std::string& path() const { return path_; }
   int fd() const { return fd_.get(); }
+  // The configuration was read again.
+  void set_option(std::string option) { option_ = std::move(option); }
 
   // Throws StartupError.
   void open();
@@ -38,7 +41,7 @@ class LogFile {
   bool rotate();
 
   std::string path_;
-  std::string_view option_;
+  std::string option_;
   pyhost::UniqueFd fd_;
   bool trouble_told_ = false;
 };

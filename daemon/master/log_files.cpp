@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <fcntl.h>
 #include <unistd.h>
+#include <utility>
 
 namespace pycgid {
 namespace {
@@ -18,20 +19,11 @@ pyhost::UniqueFd copy_of(int fd) {
   return pyhost::UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
+void check_file(const std::string& where, std::string option) {
+  if (names_file(where)) LogFile(where, std::move(option)).check();
+}
+
 }  // namespace
-
-LogFiles::LogFiles(const Settings& settings) : settings_(settings) {
-  add(settings.log, "log");
-  for (const PoolSettings& pool : settings.pools) {
-    add(pool.access_log, "access-log");
-    add(pool.slow_log, "slow-log");
-  }
-}
-
-void LogFiles::add(const std::string& where, std::string_view option) {
-  if (!names_file(where) || find(where) != nullptr) return;
-  files_.emplace_back(where, option);
-}
 
 const LogFile* LogFiles::find(std::string_view where) const {
   const auto file = std::ranges::find(files_, where, &LogFile::path);
@@ -39,33 +31,35 @@ const LogFile* LogFiles::find(std::string_view where) const {
 }
 
 void LogFiles::open() {
-  for (LogFile& file : files_) file.open();
+  prepare_error_log(settings_);
   direct_error_log();
 }
 
-void LogFiles::check() const {
-  for (const LogFile& file : files_) file.check();
+void LogFiles::check_error_log(const Settings& settings) {
+  check_file(settings.log, settings.places.text("log"));
 }
 
-void LogFiles::add_opened(const std::string& where, std::string_view option) {
-  const std::size_t before = files_.size();
-  add(where, option);
-  if (files_.size() == before) return;
-  try {
-    files_.back().open();
-  } catch (...) {
-    files_.pop_back();
-    throw;
-  }
+void LogFiles::check(const PoolSettings& pool) {
+  check_file(pool.access_log, pool.places.text("access-log"));
+  check_file(pool.slow_log, pool.places.text("slow-log"));
+}
+
+void LogFiles::add_opened(const std::string& where, std::string option) {
+  if (!names_file(where)) return;
+  const auto known = std::ranges::find(files_, where, &LogFile::path);
+  if (known != files_.end()) return known->set_option(std::move(option));
+  LogFile file(where, std::move(option));
+  file.open();
+  files_.push_back(std::move(file));
 }
 
 void LogFiles::prepare_error_log(const Settings& next) {
-  add_opened(next.log, "log");
+  add_opened(next.log, next.places.text("log"));
 }
 
 void LogFiles::prepare(const PoolSettings& next) {
-  add_opened(next.access_log, "access-log");
-  add_opened(next.slow_log, "slow-log");
+  add_opened(next.access_log, next.places.text("access-log"));
+  add_opened(next.slow_log, next.places.text("slow-log"));
 }
 
 void LogFiles::keep_only(const std::vector<const PoolSettings*>& pools) {

@@ -1,5 +1,5 @@
 // All logs that options "log", "access-log" and "slow-log" name, each file opened once, whoever
-// writes to it.
+// writes to it. The logs of a pool are opened as the pool is prepared, and are its own trouble.
 #pragma once
 
 #include "daemon/master/log_file.h"
@@ -17,15 +17,16 @@ namespace pycgid {
 class LogFiles {
  public:
   // `settings` outlive the logs and may change.
-  explicit LogFiles(const Settings& settings);
+  explicit LogFiles(const Settings& settings) : settings_(settings) {}
 
-  // Opens them and directs the error log where it belongs. Throws StartupError.
+  // Opens the error log and directs it where it belongs. Throws StartupError.
   void open();
-  // Throws the same StartupError when open() would, and changes nothing.
-  void check() const;
+  // Throw the same StartupError when open() or prepare() would, and change nothing.
+  static void check_error_log(const Settings& settings);
+  static void check(const PoolSettings& pool);
 
-  // Other settings are about to come into force: opens the logs that they name and that are not
-  // open yet. Throws StartupError.
+  // Settings are about to come into force: opens the logs that they name and that are not open yet.
+  // Throws StartupError.
   void prepare_error_log(const Settings& next);
   void prepare(const PoolSettings& next);
   // They are in force: the error log goes where it belongs now, and files that none of `pools` and
@@ -48,8 +49,7 @@ class LogFiles {
   pyhost::UniqueFd slow_log(const PoolSettings& pool) const;
 
  private:
-  void add(const std::string& where, std::string_view option);
-  void add_opened(const std::string& where, std::string_view option);
+  void add_opened(const std::string& where, std::string option);
   pyhost::UniqueFd file_at(std::string_view where) const;
   const LogFile* find(std::string_view where) const;
   void write_error_log_to_file() const;

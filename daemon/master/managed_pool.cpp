@@ -22,12 +22,17 @@ ManagedPool::ManagedPool(const PoolContext& context, PoolConfig config, std::uin
       workers_(plan_.config.settings, id, context.host),
       templates_(id, context.host, workers_) {}
 
-void ManagedPool::complete(Plan& plan) const {
+// What the sockets need.
+void ManagedPool::admit(Plan& plan) const {
   const PoolSettings& settings = plan.config.settings;
   plan.credentials = worker_credentials(settings);
-  plan.command = make_worker_command(context_.global, settings, plan.credentials, environ);
   const bool is_loaded = plan_.tls && has_same_tls(settings, plan_.config.settings);
   plan.tls = is_loaded ? plan_.tls : load_tls(settings);
+}
+
+void ManagedPool::complete(Plan& plan) const {
+  plan.command =
+      make_worker_command(context_.global, plan.config.settings, plan.credentials, environ);
 }
 
 void ManagedPool::prepare() {
@@ -37,10 +42,13 @@ void ManagedPool::prepare() {
   add_sockets(std::exchange(new_sockets_, {}));
   try {
     Plan plan = plan_;
+    admit(plan);
+    tell_tls(plan);
+    // Whatever is missing from here on, requests get an answer.
+    add_sockets(bind_pool(settings(), sockets_, context_.global.backlog));
     complete(plan);
     context_.logs.prepare(settings());
-    tell_tls(plan);
-    add_sockets(bind_pool(settings(), sockets_, context_.global.backlog));
+    send_logs();
     plan_ = std::move(plan);
   } catch (const StartupError& error) {
     failure_ = error;

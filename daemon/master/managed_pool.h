@@ -153,6 +153,7 @@ class ManagedPool {
   };
 
   EndedWorker ended_worker(pid_t pid, int wait_status) const;
+  void admit(Plan& plan) const;
   void complete(Plan& plan) const;
   void add_sockets(std::list<BoundSocket> sockets);
   void tell_refused() const;

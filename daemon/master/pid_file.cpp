@@ -26,9 +26,9 @@ namespace {
 
 constexpr mode_t kMode = 0644;
 
-[[noreturn]] void refuse(const std::string& path, std::string_view why) {
+[[noreturn]] void refuse(const std::string& path, std::string_view why, std::string_view option) {
   fail_start(ExitStatus::system,
-             concat("cannot use pid file ", in_quotes(path), ": ", why, " (option \"pidfile\")"));
+             concat("cannot use pid file ", in_quotes(path), ": ", why, " ", option));
 }
 
 // Longer ones are no pid files. Empty as well when there is none, or it cannot be read.
@@ -42,18 +42,18 @@ std::string content_of(const std::string& path) {
 
 // The pid in the file; 0 when there is no file, or an empty one. Anything else is not ours to
 // replace.
-pid_t read_pid(const std::string& path) {
+pid_t read_pid(const std::string& path, std::string_view option) {
   std::error_code error;
   const std::filesystem::file_status status = std::filesystem::symlink_status(path, error);
   if (!std::filesystem::exists(status)) return 0;
-  if (!std::filesystem::is_regular_file(status)) refuse(path, "it is no regular file");
+  if (!std::filesystem::is_regular_file(status)) refuse(path, "it is no regular file", option);
   const FileText file = read_file(path, kLargest);
-  if (!file.is_read()) refuse(path, file.problem);
+  if (!file.is_read()) refuse(path, file.problem, option);
   const std::string content = content_of(path);
   if (content.empty()) return 0;
   const auto number = parse_number(content);
   if (!number || *number > std::uint64_t{std::numeric_limits<pid_t>::max()}) {
-    refuse(path, "what stands there now is no pid file; remove it, or name another file");
+    refuse(path, "what stands there now is no pid file; remove it, or name another file", option);
   }
   return static_cast<pid_t>(*number);
 }
@@ -75,25 +75,27 @@ bool is_master(pid_t pid) {
 
 }  // namespace
 
-PidFile::PidFile(const std::string& path) {
+PidFile::PidFile(const std::string& path, const OptionPlaces& places)
+    : option_(places.text("pidfile")) {
   if (path.empty()) return;
   std::error_code error;
   path_ = std::filesystem::absolute(path, error).string();
-  const pid_t pid = read_pid(path_);
+  const pid_t pid = read_pid(path_, option_);
   if (is_master(pid)) {
     fail_start(ExitStatus::system,
                concat("is running already, pid ", pid, " (option \"pidfile\", ", path_, ")"));
   }
 }
 
-void PidFile::check(const std::string& path) {
+void PidFile::check(const std::string& path, const OptionPlaces& places) {
   if (path.empty()) return;
   std::error_code error;
   const std::filesystem::path file = std::filesystem::absolute(path, error);
-  static_cast<void>(read_pid(file.string()));
+  const std::string option = places.text("pidfile");
+  static_cast<void>(read_pid(file.string(), option));
   const std::string directory = file.parent_path().string();
   if (::faccessat(AT_FDCWD, directory.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return;
-  refuse(path, reason(errno));
+  refuse(path, reason(errno), option);
 }
 
 PidFile::~PidFile() {
@@ -107,19 +109,19 @@ void PidFile::prepare() {
   ::unlink(temporary.c_str());
   const pyhost::UniqueFd fd(
       ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kMode));
-  if (!fd) refuse(path_, reason(errno));
+  if (!fd) refuse(path_, reason(errno), option_);
   temporary_ = temporary;
   const std::string text = concat(::getpid(), "\n");
   if (::fchmod(fd.get(), kMode) != 0 || ::write(fd.get(), text.data(), text.size()) < 0) {
-    refuse(path_, reason(errno));
+    refuse(path_, reason(errno), option_);
   }
 }
 
 void PidFile::publish() {
   if (temporary_.empty()) return;
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) {
-    log_error(concat("cannot write pid file ", in_quotes(path_), ": ", reason(errno),
-                     " (option \"pidfile\"), continuing without it"));
+    log_error(concat("cannot write pid file ", in_quotes(path_), ": ", reason(errno), " ", option_,
+                     ", continuing without it"));
     return;
   }
   temporary_.clear();

@@ -1,6 +1,8 @@
 // Option "pidfile": the master's pid, for init scripts. Used by the master alone.
 #pragma once
 
+#include "daemon/option_places.h"
+
 #include <string>
 
 namespace pycgid {
@@ -9,10 +11,10 @@ class PidFile {
  public:
   // `path` as in option "pidfile"; empty: there is none. Throws StartupError when the file names a
   // pycgid that runs, or is not a pid file at all.
-  explicit PidFile(const std::string& path);
+  explicit PidFile(const std::string& path, const OptionPlaces& places = {});
   // Throws StartupError when it cannot be written there, and changes nothing; a running daemon's is
   // no fault.
-  static void check(const std::string& path);
+  static void check(const std::string& path, const OptionPlaces& places);
   // Removes the file if it is ours.
   ~PidFile();
   PidFile(const PidFile&) = delete;
@@ -26,6 +28,7 @@ class PidFile {
 
  private:
   std::string path_;
+  std::string option_;     // and where it was given, for messages
   std::string temporary_;  // empty: not prepared
   bool published_ = false;
 };

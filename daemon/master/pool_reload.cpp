@@ -95,12 +95,17 @@ void ManagedPool::begin_reload(PoolConfig config, TimePoint now) {
 // All that can fail is done before anything changes.
 ManagedPool::Plan ManagedPool::plan_reload(PoolConfig config) {
   Plan plan{.config = std::move(config)};
+  admit(plan);
   complete(plan);
   if (!is_change(plan.config)) return plan;
   const PoolSettings& next = plan.config.settings;
   context_.logs.prepare(next);
-  if (!next.socket_user.empty()) static_cast<void>(user_id(next.socket_user, "socket-user"));
-  if (!next.socket_group.empty()) static_cast<void>(group_id(next.socket_group, "socket-group"));
+  if (!next.socket_user.empty()) {
+    static_cast<void>(user_id(next.socket_user, "socket-user", next.places));
+  }
+  if (!next.socket_group.empty()) {
+    static_cast<void>(group_id(next.socket_group, "socket-group", next.places));
+  }
   take_offered(next);
   PoolSettings missing = next;
   std::erase_if(missing.addresses, [this](const Address& address) { return holds(address); });

@@ -28,6 +28,11 @@ std::optional<unsigned> numeric_id(const std::string& name) {
   return static_cast<unsigned>(*number);
 }
 
+std::optional<uid_t> find_user(const std::string& name) {
+  if (const passwd* entry = getpwnam(name.c_str()); entry != nullptr) return entry->pw_uid;
+  return numeric_id(name);
+}
+
 std::vector<gid_t> supplementary_groups(uid_t user, gid_t group) {
   const passwd* entry = getpwuid(user);
   if (entry == nullptr) return {group};
@@ -77,8 +82,7 @@ bool drop_capabilities() {
 }  // namespace
 
 uid_t user_id(const std::string& name, std::string_view option, const OptionPlaces& places) {
-  if (const passwd* entry = getpwnam(name.c_str()); entry != nullptr) return entry->pw_uid;
-  if (const auto number = numeric_id(name)) return *number;
+  if (const auto user = find_user(name)) return *user;
   fail_start(ExitStatus::configuration,
              concat("no such user: ", in_quotes(name), " ", places.text(option),
                     "; create it, by systemd-sysusers or adduser --system, or name another"));
@@ -115,8 +119,9 @@ Credentials worker_credentials(const PoolSettings& pool) {
   Credentials credentials = resolve_credentials(pool.user, pool.group, pool.places);
   if (credentials.user == 0 && !pool.allow_root) {
     fail_start(ExitStatus::configuration,
-               "workers would run as root; name another user (option \"user\"), or allow it "
-               "(option \"allow-root\")");
+               concat("the workers of pool ", in_quotes(pool.name),
+                      " would run as root; name another user ", pool.places.text("user"),
+                      ", or allow it ", pool.places.text("allow-root")));
   }
   return credentials;
 }
@@ -127,8 +132,9 @@ Credentials gateway_credentials(const Settings& settings) {
       !settings.pools.empty() && std::ranges::all_of(settings.pools, &PoolSettings::allow_root);
   if (credentials.user == 0 && !allowed) {
     fail_start(ExitStatus::configuration,
-               "the gateway would run as root; name another user before the first pool (option "
-               "\"user\"), or allow it in every pool (option \"allow-root\")");
+               concat("the gateway would run as root; name another user before the first pool ",
+                      settings.places.text("user"),
+                      ", or allow it in every pool (option \"allow-root\")"));
   }
   return credentials;
 }
@@ -138,7 +144,7 @@ void note_shared_user(const Settings& settings) {
   if (geteuid() != 0 || gateway == 0) return;
   for (const PoolSettings& pool : settings.pools) {
     const std::string& name = pool.user.empty() ? settings.user : pool.user;
-    if (name.empty() || user_id(name, "user", pool.places) != gateway) continue;
+    if (name.empty() || find_user(name) != gateway) continue;
     log_warning(concat("pool ", in_quotes(pool.name), " has the gateway's user ", in_quotes(name),
                        ", and so may end the gateway ", settings.places.text("user"),
                        "; give the gateway a user of its own"));

@@ -82,8 +82,8 @@ void check_temp_dir(const Settings& settings) {
 
 void check_daemon(const Settings& settings) {
   check_temp_dir(settings);
-  LogFiles(settings).check();
-  PidFile::check(settings.pidfile);
+  LogFiles::check_error_log(settings);
+  PidFile::check(settings.pidfile, settings.places);
 }
 
 std::string Reconfiguration::run(TimePoint now) {

@@ -5,6 +5,9 @@ import os
 import pathlib
 import shutil
 import signal
+import subprocess
+import threading
+import time
 
 import pytest
 from harness import daemon, real_users
@@ -12,6 +15,8 @@ from harness.site import Site
 
 CONFIGURATION, SYSTEM = 78, 71
 ROOT = os.geteuid() == 0
+USER = "user = www-data" if ROOT else ""
+WORKERS = {"user": "root"} if ROOT else {}
 
 
 @pytest.fixture
@@ -37,7 +42,52 @@ def test_a_log_that_cannot_be_opened(site, option, where):
     line = f"{option} = {site.directory / where}"
     lines = (line, site.pool("blog")) if option == "log" else (site.pool("blog") + line,)
     site.write(*lines)
-    refused(site, SYSTEM, where, f'"{option}"')
+    refused(site, SYSTEM, where, f'(option "{option}", {site.line_of(option)})')
+
+
+@pytest.mark.parametrize("option", ["access-log", "slow-log"])
+def test_a_log_of_one_pool_keeps_no_other_pool_down(start, site, option):
+    path = site.directory / "gone" / "x.log"
+    site.write(USER, site.pool("good", **WORKERS), site.pool("bad", **WORKERS), f"{option} = {path}")
+    running = start(None, config=site.file)
+    running.wait_line('ready: pool "good"')
+    line = running.wait_line('pool "bad" does not start: cannot open log .*answered 503').string
+    assert str(path) in line and f'(option "{option}", {site.line_of(option)})' in line
+    assert (site.get("good").status, site.get("bad").status) == (200, 503)
+
+
+def test_a_pool_whose_log_can_be_opened_later_writes_to_it(start, site):
+    """The gateway gets the log that was not there when it started."""
+    path = site.directory / "gone" / "x.log"
+    site.write(USER, site.pool("good", **WORKERS), site.pool("bad", **WORKERS), f"access-log = {path}")
+    running = start(None, config=site.file)
+    running.wait_line('pool "bad" does not start')
+    path.parent.mkdir()
+    running.wait_line('ready: pool "bad"')
+    assert site.get("bad", "/later").status == 200
+    limit = time.monotonic() + 10
+    while "/later" not in path.read_text():
+        assert time.monotonic() < limit, "the request is not in the log"
+        threading.Event().wait(0.01)
+
+
+@pytest.mark.parametrize("option", ["chdir", "python", "chroot"])
+def test_a_pool_that_lacks_something_answers_503(start, site, option):
+    bad = site.pool("bad", **WORKERS, **{option: "/not/there"})
+    site.write(USER, site.pool("good", **WORKERS), bad)
+    running = start(None, config=site.file)
+    running.wait_line('ready: pool "good"')
+    running.wait_line('pool "bad" does not start: .*answered 503')
+    assert (site.get("good").status, site.get("bad").status) == (200, 503)
+
+
+@pytest.mark.skipif(not ROOT, reason="only root changes users")
+def test_a_user_that_one_pool_lacks_keeps_no_other_pool_down(start, site):
+    site.write(USER, site.pool("good", **WORKERS), site.pool("bad", user="nosuch"))
+    running = start(None, config=site.file)
+    running.wait_line('ready: pool "good"')
+    running.wait_line('pool "bad" does not start: no such user: "nosuch"')
+    assert site.get("good").status == 200
 
 
 @pytest.mark.parametrize("where", ["none/pid", "garbage", "directory"])
@@ -45,7 +95,7 @@ def test_a_pid_file_that_cannot_be_written(site, where):
     os.mkdir(site.directory / "directory")
     (site.directory / "garbage").write_text("precious\n")
     site.write(f"pidfile = {site.directory / where}", site.pool("blog"))
-    refused(site, SYSTEM, where, '"pidfile"')
+    refused(site, SYSTEM, where, f'(option "pidfile", {site.line_of("pidfile")})')
     assert (site.directory / "garbage").read_text() == "precious\n"
 
 
@@ -72,10 +122,6 @@ def test_check_makes_no_file(site):
     assert os.listdir(site.directory) == ["pycgid.conf"]
 
 
-USER = "user = www-data" if ROOT else ""
-WORKERS = {"user": "root"} if ROOT else {}
-
-
 def test_no_pool_is_a_state(start, site):
     """Pools come and go by HUP, the last one as well."""
     site.write(USER, "include = pools.d/*.conf")
@@ -96,6 +142,68 @@ def test_check_finds_nothing_wrong_with_no_pool(site):
     site.write(USER)
     done = daemon.run("-t", "--config", site.file)
     assert done.returncode == 0 and "no pool is described yet" in done.stdout
+
+
+@pytest.mark.skipif(not ROOT, reason="only root is refused")
+def test_workers_that_would_be_root_are_named_by_pool_and_place(site):
+    site.write(USER, site.pool("blog", user="root", allow_root=None))
+    refused(site, CONFIGURATION, 'workers of pool "blog"', f'(option "user", {site.line_of("user = root")})')
+
+
+@pytest.mark.skipif(not ROOT, reason="only root is refused")
+def test_a_gateway_that_would_be_root_is_named_by_place(site):
+    site.write("user = root", site.pool("blog", user="www-data", allow_root=None))
+    refused(site, CONFIGURATION, "the gateway would run as root", f"{site.file}:1")
+
+
+ADDRESSES = [
+    ("localhost:9100", "127.0.0.1:9100"),
+    ("*:9100", "127.0.0.1:9100"),
+    ("[::1]:9100", "*:9100"),
+    ("unix:/tmp/x.sock", "unix:/tmp//./x.sock"),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), ADDRESSES)
+def test_one_address_in_two_spellings(site, first, second):
+    site.write(USER, site.pool("blog", fastcgi=first, scgi=second, **WORKERS))
+    refused(site, CONFIGURATION, f'address "{second}" is that of pool "blog" already', site.line_of("scgi"))
+
+
+@pytest.mark.parametrize("address", ["fd:99", "systemd:web"])
+def test_a_socket_that_was_not_passed(site, address):
+    """Who checks is not who starts: the check tells of it, the start is refused."""
+    site.write(USER, site.pool("blog", fastcgi=address, **WORKERS))
+    place = f'(option "fastcgi", {site.line_of("fastcgi")})'
+    checked = daemon.run("-t", "--config", site.file)
+    assert checked.returncode == 0
+    assert f"notice: {address} is not there" in checked.stderr and place in checked.stderr
+    started = daemon.run("--config", site.file)
+    assert started.returncode == SYSTEM and place in started.stderr
+
+
+@pytest.mark.skipif(not ROOT, reason="only root changes users")
+def test_a_socket_that_may_not_be_given_away():
+    with real_users.open_directory() as directory:
+        site = Site(pathlib.Path(directory))
+        site.write(site.pool("blog", socket_group="adm", allow_root=None))
+        shutil.chown(site.directory, "games")
+        for arguments in ([], ["-t"]):
+            done = as_user("games", *arguments, "--config", site.file)
+            assert done.returncode == SYSTEM, done.stderr
+            assert "cannot give it to another user or group" in done.stderr
+
+
+def as_user(user, *arguments):
+    return subprocess.run(
+        ["setpriv", f"--reuid={user}", "--clear-groups", daemon.PROGRAM, *arguments],
+        env=daemon.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=10 * daemon.SLOWNESS,
+        check=False,
+    )
 
 
 @pytest.mark.skipif(not ROOT, reason="only root is refused")

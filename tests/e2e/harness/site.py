@@ -46,5 +46,11 @@ class Site:
         (self.directory / "new.conf").write_text("\n".join(parts))
         os.rename(self.directory / "new.conf", self.file)
 
+    def line_of(self, text):
+        """FILE:LINE of the first line that begins so."""
+        with open(self.file, encoding="utf-8") as file:
+            numbers = [number for number, line in enumerate(file, 1) if line.startswith(text)]
+        return f"{self.file}:{numbers[0]}"
+
     def get(self, pool, path="/a"):
         return fastcgi.fetch(self.socket(pool), cgi.variables(path))
