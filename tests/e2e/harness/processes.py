@@ -21,11 +21,12 @@ def family(session, name=None):
     that has this value."""
     found = set(session_members(session))
     mark = f"{FAMILY}={name}".encode()
-    while True:
+    looks_in_vain = 0
+    while looks_in_vain < 2:  # In the first one a process may have got another parent.
         more = {pid for pid in _pids() if pid not in found and _belongs(pid, found, mark)}
-        if not more:
-            return sorted(found)
         found |= more
+        looks_in_vain = 0 if more else looks_in_vain + 1
+    return sorted(found)
 
 
 def _belongs(pid, family_members, mark):
