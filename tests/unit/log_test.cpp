@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <climits>
 #include <fcntl.h>
 #include <regex>
 #include <string>
@@ -200,6 +201,25 @@ class CapturedStandardError {
   pyhost::UniqueFd saved_;
   pyhost::UniqueFd read_;
 };
+
+TEST_CASE("log: a pipe gets an entry in whole lines, each piece at once", "[log]") {
+  const CapturedLog restored(LogLevel::notice);
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe2(ends.data(), O_CLOEXEC | O_DIRECT | O_NONBLOCK) == 0);  // keeps writes apart
+  const pyhost::UniqueFd reader(ends[0]);
+  const pyhost::UniqueFd writer(ends[1]);
+  set_log_fd(writer.get());
+  std::string text;
+  for (int line = 0; line < 300; ++line)
+    text += "some words of line " + std::to_string(line) + "\n";
+  log_record({.object = "blog/1[2]", .text = text, .is_workers = true});
+  std::array<char, PIPE_BUF> piece{};
+  std::size_t pieces = 0;
+  for (ssize_t got = 0; (got = ::read(reader.get(), piece.data(), piece.size())) > 0; ++pieces) {
+    CHECK(piece[static_cast<std::size_t>(got) - 1] == '\n');
+  }
+  CHECK(pieces > 1);
+}
 
 TEST_CASE("log: a full disk is told once, and when it is over", "[log]") {
   CapturedLog log(LogLevel::notice);
