@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from harness import cgi, fastcgi, processes
+from harness.daemon import worker_env
 
 APPLICATION = """
 import json, os, sys
@@ -110,7 +111,8 @@ def start_by_file(start, site):
         configuration = CONFIGURATION.replace("APP", "blog").replace("OPTIONS", text)
         configuration = configuration.replace("{directory}", str(site))
         root = "allow-root = yes\n" if os.geteuid() == 0 else ""
-        (site / name / "pycgid.conf").write_text(configuration + root)
+        variables = "".join(f"env = {setting}\n" for setting in worker_env())
+        (site / name / "pycgid.conf").write_text(configuration + root + variables)
     daemon = start(None, config="pycgid.conf", command=in_release(site))
     assert get(site) == expected("a")
     return daemon
