@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -69,22 +68,14 @@ std::string timestamp() {
   return std::string(date.data(), length) + fraction.data();
 }
 
-// As many whole lines as a pipe takes in one piece, so that no other process's line comes between:
-// master and gateway write to the same one. A line that is longer than that stands alone.
-std::string_view whole_lines(std::string_view text) {
-  if (text.size() <= PIPE_BUF) return text;
-  std::size_t end = text.rfind('\n', PIPE_BUF - 1);
-  if (end == std::string_view::npos) end = text.find('\n', PIPE_BUF);
-  return text.substr(0, end == std::string_view::npos ? end : end + 1);
-}
-
 // Returns the error, 0 when there was none.
 int write_line(std::string line) {
   LogState& log = state();
   if (log.torn) line.insert(line.begin(), '\n');
   std::string_view rest = line;
   while (!rest.empty()) {
-    const std::string_view piece = whole_lines(rest);
+    // Master and gateway write to the same pipe.
+    const std::string_view piece = lines_for_pipe(rest);
     const ssize_t written = ::write(log.fd, piece.data(), piece.size());
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) break;

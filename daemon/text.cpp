@@ -1,6 +1,7 @@
 // Building blocks of messages, see text.h.
 #include "daemon/text.h"
 
+#include <climits>
 #include <cstdint>
 #include <system_error>
 
@@ -22,6 +23,13 @@ std::string in_quotes(std::string_view value) {
 
 std::string reason(int error) {
   return std::generic_category().message(error);
+}
+
+std::string_view lines_for_pipe(std::string_view text) {
+  if (text.size() <= PIPE_BUF) return text;
+  std::size_t end = text.rfind('\n', PIPE_BUF - 1);
+  if (end == std::string_view::npos) end = text.find('\n', PIPE_BUF);
+  return text.substr(0, end == std::string_view::npos ? end : end + 1);
 }
 
 std::string duration_text(std::chrono::milliseconds duration) {

@@ -29,6 +29,11 @@ std::string in_quotes(std::string_view value);
 // The system's words for an errno: "Permission denied".
 std::string reason(int error);
 
+// The whole lines at the front of `text` that a pipe takes in one piece (PIPE_BUF), so that no
+// other writer's come between. A line that is longer than that stands alone; all of what has no
+// end.
+std::string_view lines_for_pipe(std::string_view text);
+
 // "250ms", "1.5s", "42s", "3m20s", "2h5m", "3d4h": two units at most, rounded down.
 std::string duration_text(std::chrono::milliseconds duration);
 

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <climits>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -84,7 +83,7 @@ std::string_view AccessLog::write(std::string_view lines) {
   if (torn_ && ::write(fd_.get(), "\n", 1) != 1) return lines;
   torn_ = false;
   while (!lines.empty()) {
-    const std::string_view piece = next_piece(lines);
+    const std::string_view piece = is_file_ ? lines : lines_for_pipe(lines);
     const ssize_t count = ::write(fd_.get(), piece.data(), piece.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return lines;
@@ -103,13 +102,6 @@ std::string_view AccessLog::send(std::string_view lines) {
     lines.remove_prefix(size + 1);
   }
   return {};
-}
-
-// A pipe has other writers, and takes no more than PIPE_BUF bytes as one.
-std::string_view AccessLog::next_piece(std::string_view lines) const {
-  if (is_file_ || lines.size() <= PIPE_BUF) return lines;
-  const std::size_t last_end = lines.rfind('\n', PIPE_BUF - 1);
-  return lines.substr(0, (last_end == lines.npos ? lines.find('\n') : last_end) + 1);
 }
 
 void AccessLog::note_failure(int error, std::string_view unwritten) {

@@ -38,7 +38,6 @@ class AccessLog {
   // Both return what could not be written, and errno tells why.
   std::string_view write(std::string_view lines);
   std::string_view send(std::string_view lines);
-  std::string_view next_piece(std::string_view lines) const;
   void note_failure(int error, std::string_view unwritten);
   void note_success();
   std::string object() const;
