@@ -2,6 +2,7 @@
 
 #include "daemon/address.h"
 #include "daemon/gateway/acceptor.h"
+#include "daemon/gateway/alarm.h"
 #include "daemon/gateway/connection.h"
 #include "daemon/gateway/descriptor_reserve.h"
 #include "daemon/gateway/event_loop.h"
@@ -26,11 +27,11 @@ constexpr Milliseconds kStarvedPause{100};
 constexpr Milliseconds kUnwatchedAtMost{5};
 constexpr Milliseconds kNoticeEvery{60'000};
 
-class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnWork, private Timer {
+class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnWork {
  public:
   Gateway(const Settings& settings, const std::vector<ServedPool>& pools,
           std::vector<ListeningSocket> listeners, Link link);
-  ~Gateway() override;
+  ~Gateway();
 
   int run();
 
@@ -54,8 +55,6 @@ class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnW
   bool may_nap() override { return pools_.may_nap(); }
   bool prepare_sleep(bool nap) override;
   void woke() override;
-  // Timer: accepting may go on
-  void on_timer() override { resume_accepting(); }
 
   bool read_link();
   void on_message(Message& message);
@@ -82,6 +81,7 @@ class Gateway final : public ConnectionOwner, public AcceptorOwner, public TurnW
   Link link_;
   pyhost::UniqueFd error_log_;  // since it was opened anew
   EventLoop loop_;
+  Alarm<Gateway> end_of_pause_{*this, &Gateway::resume_accepting};
   PeerFilter peers_;
   DescriptorReserve reserve_;
   Pools pools_;
@@ -290,7 +290,7 @@ void Gateway::starved(int error) {
   note_shortage(std::string("cannot accept connections: ") + std::strerror(error) +
                 "; accepting pauses until some close (raise the limit of open files)");
   pause_accepting();
-  loop_.timers().set(*this, loop_.now() + kStarvedPause);
+  loop_.timers().set(end_of_pause_, loop_.now() + kStarvedPause);
 }
 
 // Once a minute at most.
@@ -372,7 +372,7 @@ void Gateway::bury_connections() {
     delete connection;
   }
   dead_.clear();
-  if (paused_ && !armed()) resume_accepting();
+  if (paused_ && !end_of_pause_.armed()) resume_accepting();
 }
 
 bool Gateway::prepare_sleep(bool nap) {

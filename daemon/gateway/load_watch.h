@@ -3,6 +3,7 @@
 // can be added. The gateway's thread only.
 #pragma once
 
+#include "daemon/gateway/alarm.h"
 #include "daemon/gateway/event_loop.h"
 #include "daemon/gateway/overload_notices.h"
 #include "daemon/link.h"
@@ -49,16 +50,6 @@ class LoadWatch {
   void workers_changed();
 
  private:
-  class Alarm final : public Timer {
-   public:
-    Alarm(LoadWatch& watch, void (LoadWatch::*action)()) : watch_(watch), action_(action) {}
-    void on_timer() override { (watch_.*action_)(); }
-
-   private:
-    LoadWatch& watch_;
-    void (LoadWatch::*action_)();
-  };
-
   bool is_elastic() const { return pool_.processes_min < pool_.processes_max; }
   void look_at_queue();
   void ask_for_workers(std::size_t waiting);
@@ -71,8 +62,8 @@ class LoadWatch {
   TellMaster tell_master_;
   std::optional<Clock::time_point> waiting_since_;  // without a break
   std::size_t peak_ = 0;                            // of requests at once, since the last report
-  Alarm look_{*this, &LoadWatch::look_at_queue};
-  Alarm report_{*this, &LoadWatch::report};
+  Alarm<LoadWatch> look_{*this, &LoadWatch::look_at_queue};
+  Alarm<LoadWatch> report_{*this, &LoadWatch::report};
 };
 
 }  // namespace pycgid
