@@ -25,6 +25,12 @@ void Timer::cancel() {
   --wheel_->armed_;
 }
 
+TimerWheel::~TimerWheel() {
+  for (Timer*& head : slots_) {
+    while (head) head->cancel();
+  }
+}
+
 void TimerWheel::set(Timer& timer, Clock::time_point deadline) {
   timer.cancel();
   timer.wheel_ = this;
