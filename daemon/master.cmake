@@ -37,6 +37,7 @@ target_sources(daemon_core PRIVATE
   master/libexec_files.cpp
   master/log_file.cpp
   master/log_files.cpp
+  master/look.cpp
   master/managed_pool.cpp
   master/master.cpp
   master/master_children.cpp
@@ -47,6 +48,7 @@ target_sources(daemon_core PRIVATE
   master/pool_ending.cpp
   master/pool_forking.cpp
   master/pool_growth.cpp
+  master/pool_looking.cpp
   master/pool_outcomes.cpp
   master/pool_recovery.cpp
   master/pool_recycling.cpp

@@ -7,7 +7,6 @@
 #include "daemon/master/socket_holder.h"
 #include "daemon/master/socket_reach.h"
 #include "daemon/master/unix_socket.h"
-#include "daemon/master/worker_place.h"
 #include "daemon/read_file.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
@@ -160,8 +159,6 @@ pyhost::UniqueFd listen_on(const Address& address, const PoolSettings& pool, int
     case Address::Kind::unix_path:
       break;
   }
-  const std::string text = look_aside(pool, [&] { return unreachable_text(address, pool); });
-  if (!text.empty()) log_warning(text);
   return listen_unix_path(address, pool, backlog);
 }
 

@@ -139,7 +139,8 @@ std::string worker_directory(const Settings& settings, const PoolSettings& pool)
 }
 
 std::string find_python(const Settings& settings, const PoolSettings& pool,
-                        const std::vector<std::string>& environment) {
+                        const std::vector<std::string>& environment, const LookReporter& reporter) {
+  reporter.at(pool.venv.empty() ? "python" : "venv");
   const std::string start = start_of(settings, pool);
   if (!pool.venv.empty()) return venv_python(start, pool);
   const bool is_path = pool.python.find('/') != std::string::npos;
@@ -157,15 +158,18 @@ std::string find_python(const Settings& settings, const PoolSettings& pool,
                                                why, " ", pool.places.text("python")));
 }
 
-void check_worker_files(const Settings& settings, const PoolSettings& pool) {
+void check_worker_files(const Settings& settings, const PoolSettings& pool,
+                        const LookReporter& reporter) {
   if (settings.libexec_files == nullptr || !settings.libexec_files->are_replaced()) {
     check_path("read", settings.libexec_dir + "/boot.py", R_OK,
                "(the workers' own files; put them where every user can read)");
   }
   const std::string start = worker_directory(settings, pool);
   if (!pool.chdir.empty()) {
+    reporter.at("chdir");
     check_path("enter directory", start, X_OK, pool.places.text("chdir"));
   }
+  if (!pool.pythonpath.empty()) reporter.at("pythonpath");
   for (const std::string& directory : pool.pythonpath) {
     check_rights("read directory", absolute_path(start, directory), R_OK | X_OK,
                  pool.places.text("pythonpath"));
@@ -176,6 +180,7 @@ void check_worker_files(const Settings& settings, const PoolSettings& pool) {
   }
   const std::string file = pool.app.substr(0, pool.app.find(':'));
   if (file.find('/') == std::string::npos) return;
+  reporter.at("app");
   check_rights("read application", absolute_path(start, file), R_OK, pool.places.text("app"));
 }
 

@@ -3,6 +3,7 @@
 // may not search. To be called in the workers' place, see worker_place.h.
 #pragma once
 
+#include "daemon/master/look.h"
 #include "daemon/settings.h"
 
 #include <string>
@@ -12,7 +13,7 @@ namespace pycgid {
 
 // The path of the program. `environment` is the workers'. Throws StartupError, status 78.
 std::string find_python(const Settings& settings, const PoolSettings& pool,
-                        const std::vector<std::string>& environment);
+                        const std::vector<std::string>& environment, const LookReporter& reporter);
 
 // Where the workers start: chdir, or where the daemon was started; by name, which each of them
 // looks up for itself.
@@ -20,6 +21,7 @@ std::string worker_directory(const Settings& settings, const PoolSettings& pool)
 
 // Whether the workers' own files, their directory, pythonpath and the application's file can be
 // read. Throws StartupError, status 78.
-void check_worker_files(const Settings& settings, const PoolSettings& pool);
+void check_worker_files(const Settings& settings, const PoolSettings& pool,
+                        const LookReporter& reporter);
 
 }  // namespace pycgid

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <iterator>
 #include <system_error>
-#include <unistd.h>
 #include <utility>
 
 namespace pycgid {
@@ -30,13 +29,8 @@ void ManagedPool::admit(Plan& plan) const {
   plan.tls = is_loaded ? plan_.tls : load_tls(settings);
 }
 
-void ManagedPool::complete(Plan& plan) const {
-  plan.command =
-      make_worker_command(context_.global, plan.config.settings, plan.credentials, environ);
-}
-
 void ManagedPool::prepare() {
-  if (plan_.command) return;
+  if (plan_.command || looking_) return;
   attempted_ = true;
   take_offered(settings());
   add_sockets(std::exchange(new_sockets_, {}));
@@ -44,12 +38,10 @@ void ManagedPool::prepare() {
     Plan plan = plan_;
     admit(plan);
     tell_tls(plan);
+    const std::vector<Address> fresh = unbound(settings());
     // Whatever is missing from here on, requests get an answer.
     add_sockets(bind_pool(settings(), sockets_, context_.global.backlog));
-    complete(plan);
-    context_.logs.prepare(settings());
-    send_logs();
-    plan_ = std::move(plan);
+    begin_look(std::move(plan), Purpose::start, fresh);
   } catch (const StartupError& error) {
     failure_ = error;
   }
@@ -74,6 +66,7 @@ std::string ManagedPool::spawn(std::uint32_t generation, std::uint32_t number,
 
 std::vector<int> ManagedPool::fds() const {
   std::vector<int> fds = workers_.status_fds();
+  if (looking_ && looking_->look->fd() >= 0) fds.push_back(looking_->look->fd());
   std::ranges::copy(templates_.fds(), std::back_inserter(fds));
   std::ranges::copy(exit_hooks_.fds(), std::back_inserter(fds));
   return fds;
@@ -91,6 +84,7 @@ EndedWorker ManagedPool::ended_worker(pid_t pid, int wait_status) const {
 }
 
 void ManagedPool::on_exited(pid_t pid, int wait_status, TimePoint now) {
+  if (looking_) looking_->look->on_exited(pid);
   const EndedWorker ended = ended_worker(pid, wait_status);
   if (templates_.owns(pid)) templates_.on_exited(pid, wait_status, now);
   if (workers_.owns(pid)) workers_.on_exited(pid, wait_status, now);
@@ -99,7 +93,7 @@ void ManagedPool::on_exited(pid_t pid, int wait_status, TimePoint now) {
 }
 
 ManagedPool::News ManagedPool::news() {
-  if (!attempted_) return News::none;
+  if (!attempted_ || looking_) return News::none;
   if (workers_.start_failure()) failure_ = workers_.start_failure();
   if (!plan_.command || workers_.start_failure()) {
     attempted_ = false;
@@ -126,6 +120,7 @@ void ManagedPool::tell_failure(std::string_view then) {
 }
 
 void ManagedPool::on_time(TimePoint now) {
+  advance_look(now);
   workers_.on_time(now);
   templates_.hear(now);
   templates_.tidy();
@@ -139,7 +134,8 @@ void ManagedPool::on_time(TimePoint now) {
 std::optional<TimePoint> ManagedPool::next_due() const {
   if (templates_.has_news()) return TimePoint{};
   std::optional<TimePoint> next = workers_.next_due();
-  for (const std::optional<TimePoint>& due : {retry_due_, exit_hooks_.next_due()}) {
+  const auto look_due = looking_ ? std::optional(looking_->look->due()) : std::nullopt;
+  for (const std::optional<TimePoint>& due : {retry_due_, look_due, exit_hooks_.next_due()}) {
     if (due && (!next || *due < *next)) next = due;
   }
   return next;
@@ -148,24 +144,28 @@ std::optional<TimePoint> ManagedPool::next_due() const {
 void ManagedPool::stop(TimePoint now) {
   retry_due_.reset();
   wanted_.reset();
+  looking_.reset();
   workers_.stop(now);
 }
 
 void ManagedPool::kill_all() {
   retry_due_.reset();
   wanted_.reset();
+  looking_.reset();
   workers_.kill_all();
   templates_.kill_all();
 }
 
 // A change on its way is begun again when the new gateway is there.
 void ManagedPool::abandon(TimePoint now) {
+  abandon_look();
   if (next_ && is_change(next_->config) && !wanted_) wanted_ = next_->config;
   workers_.abandon(now);
   drop_next();
 }
 
 void ManagedPool::recover(TimePoint now) {
+  if (!failure_ && !plan_.command) return;  // boots when its look is over
   if (!failure_) return workers_.recover(now);
   tell_refused();
   retry_due_ = now;

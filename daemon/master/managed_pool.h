@@ -5,6 +5,9 @@
 // does not load. Beside other pools it is tried again and again, with growing delays; meanwhile the
 // gateway answers 503.
 //
+// What a plan needs of file systems is looked at by a process of its own, and not waited for: a
+// start or a reload goes on when that look is over (pool_looking.cpp).
+//
 // A reload starts a generation from a plan of its own, made anew: users and interpreters may have
 // changed, and settings and addresses as well. The plan in force, with its sockets, stays until
 // that generation takes over, and for good when it fails (pool_reload.cpp).
@@ -15,6 +18,7 @@
 #include "daemon/master/bound_socket.h"
 #include "daemon/master/exit_hooks.h"
 #include "daemon/master/log_files.h"
+#include "daemon/master/look.h"
 #include "daemon/master/pool_supervisor.h"
 #include "daemon/master/pool_templates.h"
 #include "daemon/master/worker_command.h"
@@ -64,8 +68,11 @@ class ManagedPool {
   std::list<BoundSocket>& sockets() { return sockets_; }
 
   // Finds user and interpreter and binds the sockets, unless that is done; failure() says why not.
+  // It may go on for some time: is_looking(). Then, with a gateway, the first generation starts.
   void prepare();
-  // Starts the first generation if prepare() went well.
+  // A look at files has not ended.
+  bool is_looking() const { return looking_ != nullptr; }
+  // Starts the first generation if prepare() is over and went well.
   void boot(TimePoint now);
   std::string spawn(std::uint32_t generation, std::uint32_t number, SpawnedWorker& worker);
   PoolTemplates& templates() { return templates_; }
@@ -94,7 +101,9 @@ class ManagedPool {
   // again later.
   void retry_later(TimePoint now);
   // A reload, or the first start, is not over yet.
-  bool is_reloading() const { return !is_decided() || wanted_ || workers_.is_reloading(); }
+  bool is_reloading() const {
+    return !is_decided() || wanted_ || looking_ || workers_.is_reloading();
+  }
   // Why the last reload failed; empty when it did not.
   std::string reload_failure() const { return workers_.reload_failure(); }
   // The daemon ends: as PoolSupervisor has it, and no more attempts.
@@ -118,7 +127,9 @@ class ManagedPool {
   // Of what it was last told to be.
   void reload(TimePoint now);
   // Nothing is on its way that a reload, the start or another attempt at it has begun.
-  bool is_settled() const { return !attempted_ && !wanted_ && !workers_.has_candidate(); }
+  bool is_settled() const {
+    return !attempted_ && !wanted_ && !looking_ && !workers_.has_candidate();
+  }
   // The generation on its way serves: what it was started from is in force now.
   void on_take_over();
   // What became of a reload since the last call is attended to.
@@ -127,6 +138,7 @@ class ManagedPool {
   void offer(std::list<BoundSocket> sockets) { offered_.splice(offered_.end(), sockets); }
   // Bound here, in force or not yet.
   bool holds(const Address& address);
+  std::vector<Address> unbound(const PoolSettings& settings);
   // Those bound to any of these addresses leave the pool.
   std::list<BoundSocket> give_up(const std::vector<Address>& addresses);
   // The pool is removed: its listeners close, its requests are finished, its workers end.
@@ -152,9 +164,22 @@ class ManagedPool {
     std::optional<TlsPem> tls{};             // empty: not prepared, or there is no TLS
   };
 
+  enum class Purpose { start, reload };
+  struct Looking {
+    Purpose purpose{};
+    Plan plan{};
+    std::vector<std::string> environment{};  // of the workers
+    std::optional<Look> look{};
+  };
+
   EndedWorker ended_worker(pid_t pid, int wait_status) const;
   void admit(Plan& plan) const;
-  void complete(Plan& plan) const;
+  void finish_prepare(Looking& over);
+  // `unbound`: addresses of the plan that have no socket yet.
+  void begin_look(Plan plan, Purpose purpose, const std::vector<Address>& unbound);
+  void advance_look(TimePoint now);
+  void complete(Looking& over) const;
+  void abandon_look();
   void add_sockets(std::list<BoundSocket> sockets);
   void tell_refused() const;
   void tell_tls(const Plan& plan) const;
@@ -162,7 +187,9 @@ class ManagedPool {
   void tell(MessageType type, std::string text = {}, int fd = -1) const;
 
   void begin_reload(PoolConfig config, TimePoint now);
-  Plan plan_reload(PoolConfig config);
+  void finish_reload(Looking& over, TimePoint now);
+  void fail_reload(const StartupError& error, bool change, TimePoint now);
+  void bind_next(const PoolSettings& next);
   void start_anew(PoolConfig config, TimePoint now);
   void drop_next();
   bool is_change(const PoolConfig& config) const { return config.settings != settings(); }
@@ -177,6 +204,7 @@ class ManagedPool {
   std::uint32_t id_;
   Plan plan_;                           // in force
   std::list<BoundSocket> sockets_;      // of that plan
+  std::unique_ptr<Looking> looking_;    // for the first plan, or the next; null: no look goes on
   std::unique_ptr<Plan> next_;          // of the generation on its way; null: none
   std::list<BoundSocket> new_sockets_;  // of the next plan, those that plan_ has not
   std::list<BoundSocket> offered_;      // by pools that were removed

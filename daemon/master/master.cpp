@@ -15,6 +15,7 @@
 #include <csignal>
 #include <limits>
 #include <poll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -29,6 +30,20 @@ constexpr Milliseconds kLastWords{500};
 
 TimePoint current_time() {
   return std::chrono::steady_clock::now();
+}
+
+// The system waits for no more descriptors than the process may have, whatever it has by now, and
+// that limit may have been lowered. Those beyond are taken for ready: whatever reads them does not
+// block.
+int wait_for_any(std::vector<pollfd>& entries, int patience) {
+  const int ready = ::poll(entries.data(), entries.size(), patience);
+  if (ready >= 0 || errno != EINVAL) return ready;
+  constexpr int kNowAndThen = 1000;
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const std::size_t most = std::min<std::size_t>(entries.size(), limit.rlim_cur);
+  for (std::size_t i = most; i < entries.size(); ++i) entries[i].revents = POLLIN;
+  return ::poll(entries.data(), most, patience < 0 ? kNowAndThen : std::min(patience, kNowAndThen));
 }
 
 }  // namespace
@@ -48,12 +63,14 @@ Master::Master(const ConfigSource& source, LoadedConfiguration& configuration, L
   // An application on the command line cannot have another one.
   if (!source.file.empty()) note_shared_user(configuration.settings);
   for (PoolConfig& config : pool_configs(configuration)) pools_.add(std::move(config)).prepare();
-  if (pools_.have_all_failed()) throw pools_.failure();
   signals_ = take_signals();
 }
 
 void Master::run() {
-  boot();
+  // What cannot start starts nothing, not even a gateway; what can is not kept by what may not.
+  while (!pools_.can_begin() && phase_ == Phase::booting) turn();
+  if (pools_.have_all_failed()) throw pools_.failure();
+  if (phase_ == Phase::booting) boot();
   while (!is_over()) turn();
   if (failure_) throw *failure_;
   log_notice("stopped");
@@ -98,20 +115,22 @@ void Master::turn() {
 }
 
 std::vector<pollfd> Master::waited_for() const {
-  std::vector<pollfd> entries{
-      {signals_.get(), POLLIN, 0}, {gateway_.link_fd(), POLLIN, 0}, {control_.fd(), POLLIN, 0}};
+  std::vector<pollfd> entries{{signals_.get(), POLLIN, 0},
+                              {gateway_.link_fd(), POLLIN, 0},
+                              {control_.fd(), POLLIN, 0},
+                              {reconfiguration_.fd(), POLLIN, 0}};
   for (int fd : pools_.status_fds()) entries.push_back({fd, POLLIN, 0});
   return entries;
 }
 
 void Master::wait() {
   std::vector<pollfd> entries = waited_for();
-  if (::poll(entries.data(), entries.size(), patience(current_time())) < 0 && errno != EINTR) {
+  if (wait_for_any(entries, patience(current_time())) < 0 && errno != EINTR) {
     // Only a lack of memory can be the cause; nothing is lost by trying again.
     return;
   }
   const TimePoint now = current_time();
-  for (std::size_t i = 3; i < entries.size(); ++i) {
+  for (std::size_t i = 4; i < entries.size(); ++i) {
     if (entries[i].revents != 0) pools_.on_status_readable(entries[i].fd, now);
   }
   if (entries[1].revents != 0 || messages_.has_more())
@@ -140,6 +159,7 @@ int Master::patience(TimePoint now) const {
   consider(control_.next_due());
   consider(pools_.next_due());
   consider(service_.next_due());
+  consider(reconfiguration_.next_due());
   consider(watch_.next_due());
   if (phase_ <= Phase::serving) consider(sockets_due_);
   if (messages_.has_more() || reap_again_) return 0;
@@ -204,6 +224,7 @@ void Master::on_message(Message& message) {
 }
 
 void Master::on_time(TimePoint now) {
+  advance_reload(now);
   pools_.on_time(now);
   if (logs_.tend(now)) send_logs();
   if (service_.wants_ping(now)) gateway_.send({.type = MessageType::ping});
@@ -271,7 +292,9 @@ void Master::tell_service() {
   const Told phase = phase_ > Phase::serving ? Told::stopping
                      : started_up_           ? Told::serving
                                              : Told::starting;
-  service_.observe(service_state(phase, pools_), current_time());
+  ServiceState state = service_state(phase, pools_);
+  state.reloading = state.reloading || reconfiguration_.is_looking();
+  service_.observe(state, current_time());
 }
 
 void Master::on_start_failure(ManagedPool& pool, TimePoint now) {
@@ -279,18 +302,6 @@ void Master::on_start_failure(ManagedPool& pool, TimePoint now) {
     fail_boot(pools_.failure());
   } else {
     pool.retry_later(now);
-  }
-}
-
-// While the gateway is being replaced there is nobody to tell.
-void Master::reload() {
-  if (phase_ == Phase::stopping || phase_ == Phase::ending) return;
-  if (gateway_ready_) {
-    service_.reload_began();
-    reload_complaint_ = reconfiguration_.run(current_time());
-    if (!reload_complaint_.empty()) service_.reload_refused();
-  } else {
-    reload_wanted_ = true;
   }
 }
 
@@ -327,6 +338,7 @@ void Master::stop() {
   }
   phase_ = Phase::stopping;
   watch_.end();
+  reconfiguration_.cancel();
   gateway_due_.reset();
   log_notice("stopping: finishing the requests in progress");
   Message message;
@@ -353,6 +365,7 @@ void Master::fail_boot(StartupError failure) {
 void Master::end_all() {
   phase_ = Phase::ending;
   watch_.end();
+  reconfiguration_.cancel();
   end_due_.reset();
   gateway_due_.reset();
   pools_.kill_all();

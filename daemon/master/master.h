@@ -88,6 +88,8 @@ class Master : private PoolHost, private ControlHost {
   static void announce_none();
   void announce(const ManagedPool& pool) const;
   void reload();
+  void on_reread(std::string complaint);
+  void advance_reload(TimePoint now);
   void tell_gateway_all();
   void send_pool_logs();
   void send_logs();

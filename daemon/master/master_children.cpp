@@ -59,6 +59,7 @@ void Master::on_child_exited(pid_t pid, int wait_status) {
     on_gateway_exited(wait_status, now);
     return;
   }
+  reconfiguration_.on_exited(pid);
   pools_.on_exited(pid, wait_status, now);
 }
 

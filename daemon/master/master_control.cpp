@@ -1,10 +1,11 @@
-// What pycgidctl(8) has the master do and tell. Part of Master, see master.h.
+// What pycgidctl(8) has the master do and tell, and reloads. Part of Master, see master.h.
 #include "daemon/master/master.h"
 #include "daemon/text.h"
 
 #include <algorithm>
 #include <chrono>
 #include <unistd.h>
+#include <utility>
 
 namespace pycgid {
 namespace {
@@ -83,6 +84,29 @@ DaemonReport Master::own_report(const std::string& problem) const {
   return report;
 }
 
+// While the gateway is being replaced there is nobody to tell.
+void Master::reload() {
+  if (phase_ == Phase::stopping || phase_ == Phase::ending) return;
+  if (gateway_ready_) {
+    service_.reload_began();
+    on_reread(reconfiguration_.begin(std::chrono::steady_clock::now()));
+  } else {
+    reload_wanted_ = true;
+  }
+}
+
+void Master::on_reread(std::string complaint) {
+  reload_complaint_ = std::move(complaint);
+  if (!reload_complaint_.empty()) service_.reload_refused();
+}
+
+void Master::advance_reload(TimePoint now) {
+  if (!reconfiguration_.has_looked(now)) return;
+  if (gateway_ready_) return on_reread(reconfiguration_.finish(now));
+  reconfiguration_.cancel();
+  reload_wanted_ = true;
+}
+
 std::string Master::begin_reload(const std::string& name) {
   if (phase_ == Phase::stopping || phase_ == Phase::ending) return "the daemon is stopping";
   if (name.empty()) {
@@ -97,7 +121,7 @@ std::string Master::begin_reload(const std::string& name) {
 }
 
 std::optional<ReloadResult> Master::reload_result(const std::string& name) const {
-  if (name.empty() && reload_wanted_) return std::nullopt;
+  if (name.empty() && (reload_wanted_ || reconfiguration_.is_looking())) return std::nullopt;
   if (name.empty() && !reload_complaint_.empty()) {
     return ReloadResult{false, reload_complaint_ + "; the old configuration stays in force\n"};
   }

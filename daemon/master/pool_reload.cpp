@@ -9,6 +9,7 @@
 #include "daemon/text.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace pycgid {
@@ -62,27 +63,48 @@ void ManagedPool::reload(PoolConfig config, TimePoint now) {
 }
 
 void ManagedPool::reload(TimePoint now) {
-  reload(wanted_ ? *wanted_ : next_ ? next_->config : plan_.config, now);
+  const Plan& plan = looking_ ? looking_->plan : next_ ? *next_ : plan_;
+  reload(wanted_ ? *wanted_ : plan.config, now);
 }
 
 void ManagedPool::begin_reload(PoolConfig config, TimePoint now) {
+  // One that waited asked for less than this.
+  wanted_.reset();
+  looking_.reset();
   const bool change = is_change(config);
   try {
-    Plan plan = plan_reload(std::move(config));
+    Plan plan{.config = std::move(config)};
+    admit(plan);
+    const std::vector<Address> fresh = unbound(plan.config.settings);
+    begin_look(std::move(plan), Purpose::reload, fresh);
+  } catch (const StartupError& error) {
+    fail_reload(error, change, now);
+  }
+}
+
+void ManagedPool::fail_reload(const StartupError& error, bool change, TimePoint now) {
+  drop_next();
+  log_error(concat("reload failed: pool ", in_quotes(settings().name), ": ", error.text,
+                   "; generation ", workers_.serving(), " goes on",
+                   change ? " with the old settings" : ""));
+  workers_.note_failed_reload(error.text, now);
+}
+
+void ManagedPool::finish_reload(Looking& over, TimePoint now) {
+  const bool change = is_change(over.plan.config);
+  try {
+    complete(over);
+    if (change) bind_next(over.plan.config.settings);
     pyhost::UniqueFd text;
-    if (change) text = pool_settings_file(plan.config.section);
-    next_ = std::make_unique<Plan>(std::move(plan));
+    if (change) text = pool_settings_file(over.plan.config.section);
+    next_ = std::make_unique<Plan>(std::move(over.plan));
     if (change) {
       tell_settings(std::move(text), next_->config.settings, workers_.next_generation());
     }
   } catch (const StartupError& error) {
-    drop_next();
-    workers_.note_reload_failure(error.text, now);
-    log_error(concat("reload failed: pool ", in_quotes(settings().name), ": ", error.text,
-                     "; generation ", workers_.serving(), " goes on",
-                     change ? " with the old settings" : ""));
-    workers_.note_failed_reload(error.text, now);
-    return;
+    return fail_reload(error, change, now);
+  } catch (const std::exception& error) {
+    return fail_reload({ExitStatus::system, error.what()}, change, now);
   }
   if (change) {
     workers_.set_next(&next_->config.settings);
@@ -93,12 +115,7 @@ void ManagedPool::begin_reload(PoolConfig config, TimePoint now) {
 }
 
 // All that can fail is done before anything changes.
-ManagedPool::Plan ManagedPool::plan_reload(PoolConfig config) {
-  Plan plan{.config = std::move(config)};
-  admit(plan);
-  complete(plan);
-  if (!is_change(plan.config)) return plan;
-  const PoolSettings& next = plan.config.settings;
+void ManagedPool::bind_next(const PoolSettings& next) {
   context_.logs.prepare(next);
   if (!next.socket_user.empty()) {
     static_cast<void>(user_id(next.socket_user, "socket-user", next.places));
@@ -108,20 +125,20 @@ ManagedPool::Plan ManagedPool::plan_reload(PoolConfig config) {
   }
   take_offered(next);
   PoolSettings missing = next;
-  std::erase_if(missing.addresses, [this](const Address& address) { return holds(address); });
-  if (missing.addresses.empty()) return plan;
+  missing.addresses = unbound(next);
+  if (missing.addresses.empty()) return;
   new_sockets_.splice(new_sockets_.end(), bind_pool(missing, {}, context_.global.backlog));
-  return plan;
 }
 
 // It has served nobody yet: nothing is to be kept but sockets that stay.
 void ManagedPool::start_anew(PoolConfig config, TimePoint now) {
   const bool change = is_change(config);
-  if (!change && !failure_) return workers_.reload(now);
+  if (!change && !failure_ && !looking_) return workers_.reload(now);
   pyhost::UniqueFd text;
   if (change) text = pool_settings_file(config.section);
   // Nothing fails from here on but prepare(), which says so in failure().
   workers_.cancel_start();
+  looking_.reset();
   retry_due_.reset();
   said_.clear();
   backoff_ = {};
@@ -241,6 +258,12 @@ bool ManagedPool::holds(const Address& address) {
          find_socket(new_sockets_, address) != nullptr || find_socket(offered_, address) != nullptr;
 }
 
+std::vector<Address> ManagedPool::unbound(const PoolSettings& settings) {
+  std::vector<Address> addresses = settings.addresses;
+  std::erase_if(addresses, [this](const Address& address) { return holds(address); });
+  return addresses;
+}
+
 std::list<BoundSocket> ManagedPool::give_up(const std::vector<Address>& addresses) {
   std::list<BoundSocket> given;
   for (auto socket = sockets_.begin(); socket != sockets_.end();) {
@@ -259,6 +282,7 @@ void ManagedPool::remove(TimePoint now) {
   removed_ = true;
   attempted_ = false;
   wanted_.reset();
+  looking_.reset();
   drop_next();
   sockets_.clear();
   tell(MessageType::remove_pool);

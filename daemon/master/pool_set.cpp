@@ -74,6 +74,12 @@ bool PoolSet::have_all_failed() const {
   return std::ranges::any_of(pools_, counts) && std::ranges::none_of(pools_, hopes);
 }
 
+bool PoolSet::can_begin() const {
+  const auto is_known = [](const auto& pool) { return !pool->is_looking() && !pool->failure(); };
+  return std::ranges::any_of(pools_, is_known) ||
+         std::ranges::none_of(pools_, [](const auto& pool) { return pool->is_looking(); });
+}
+
 StartupError PoolSet::failure() const {
   const ManagedPool* chosen = nullptr;
   const auto may_pass = [](const StartupError& failure) {

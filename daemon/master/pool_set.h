@@ -35,6 +35,8 @@ class PoolSet {
 
   // There are pools, and none of them serves or may still come to serve.
   bool have_all_failed() const;
+  // Of one pool it is known that it can start, or of none; others may still be looked at.
+  bool can_begin() const;
   // None is described; those that were removed may still be ending.
   bool is_empty() const;
   // What the daemon ends with when they have: one that may pass, if there is any, so that a service

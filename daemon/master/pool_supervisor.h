@@ -125,10 +125,6 @@ class PoolSupervisor {
   bool is_reloading() const { return serving_ != 0 && candidate_ != 0; }
   // Why the last reload failed; empty when it did not.
   std::string reload_failure() const;
-  // One that failed before it got here.
-  void note_reload_failure(std::string_view why, TimePoint now) {
-    note_outcome(false, next_generation(), why, now);
-  }
   bool is_empty() const { return workers_.empty(); }
   // Generations, the last reload and what else the status tells of the pool.
   PoolState state() const;

@@ -31,6 +31,42 @@ constexpr std::array<std::string_view, 8> kAtOnce{"backlog",    "allow-peer", "m
                                                   "temp-dir",   "log",        "log-level",
                                                   "log-format", "rotate-size"};
 
+[[noreturn]] void refuse_temp_dir(const Settings& settings, std::string_view why) {
+  fail_start(ExitStatus::configuration,
+             concat("cannot use directory ", in_quotes(settings.temp_dir), ": ", why, " ",
+                    settings.places.text("temp-dir")));
+}
+
+// Uploads that do not fit into memory are the gateway's to write.
+std::string look_at_temp_dir(const Settings& settings, const Credentials& credentials,
+                             const LookReporter& reporter) {
+  reporter.at("temp-dir");
+  std::error_code error;
+  if (!std::filesystem::is_directory(settings.temp_dir, error)) {
+    refuse_temp_dir(settings, error ? error.message() : reason(ENOTDIR));
+  }
+  PoolSettings gateway;
+  gateway.user = settings.user;
+  gateway.places = settings.places;
+  enter_worker_place(gateway, credentials, reporter);
+  const auto path = std::filesystem::absolute(settings.temp_dir, error).string();
+  if (const auto problem = problem_with(path, W_OK | X_OK)) {
+    refuse_temp_dir(settings, problem->text);
+  }
+  return {};
+}
+
+// `settings` outlive the start of the look.
+LookRequest temp_dir_look(const Settings& settings) {
+  return {.object = concat("directory ", in_quotes(settings.temp_dir)),
+          .user = settings.user,
+          .places = settings.places,
+          .task = [&settings,
+                   credentials = gateway_credentials(settings)](const LookReporter& reporter) {
+            return look_at_temp_dir(settings, credentials, reporter);
+          }};
+}
+
 bool names(const std::vector<PoolConfig>& configs, const ManagedPool& pool) {
   return std::ranges::any_of(configs, [&pool](const PoolConfig& config) {
     return config.settings.name == pool.settings().name;
@@ -59,38 +95,48 @@ std::vector<PoolConfig> pool_configs(const LoadedConfiguration& configuration) {
   return configs;
 }
 
-void check_temp_dir(const Settings& settings) {
-  const auto refuse = [&](std::string_view why) {
-    fail_start(ExitStatus::configuration,
-               concat("cannot use directory ", in_quotes(settings.temp_dir), ": ", why, " ",
-                      settings.places.text("temp-dir")));
-  };
-  std::error_code error;
-  if (!std::filesystem::is_directory(settings.temp_dir, error)) {
-    refuse(error ? error.message() : reason(ENOTDIR));
-  }
-  // Uploads that do not fit into memory are the gateway's to write.
-  PoolSettings gateway;
-  gateway.user = settings.user;
-  gateway.places = settings.places;
-  look_as_worker(gateway, gateway_credentials(settings), [&] {
-    const auto path = std::filesystem::absolute(settings.temp_dir, error).string();
-    if (const auto problem = problem_with(path, W_OK | X_OK)) refuse(problem->text);
-    return std::string();
-  });
-}
-
 void check_daemon(const Settings& settings) {
-  check_temp_dir(settings);
+  static_cast<void>(look_and_wait(temp_dir_look(settings)));
   LogFiles::check_error_log(settings);
   PidFile::check(settings.pidfile, settings.places);
 }
 
-std::string Reconfiguration::run(TimePoint now) {
+std::string Reconfiguration::begin(TimePoint now) {
+  next_.reset();
   try {
-    LoadedConfiguration next = read();
-    Configs wanted = pool_configs(next);
-    apply_global(std::move(next));
+    auto next = std::make_unique<Next>();
+    next->configuration = load(source_);
+    next->look.emplace(temp_dir_look(next->configuration.settings), now);
+    next_ = std::move(next);
+    return {};
+  } catch (const StartupError& error) {
+    return refused(error.text);
+  } catch (const std::exception& error) {
+    return refused(error.what());
+  }
+}
+
+std::optional<TimePoint> Reconfiguration::next_due() const {
+  return next_ ? std::optional(next_->look->due()) : std::nullopt;
+}
+
+void Reconfiguration::on_exited(pid_t pid) {
+  if (next_) next_->look->on_exited(pid);
+}
+
+bool Reconfiguration::has_looked(TimePoint now) const {
+  if (!next_) return false;
+  next_->look->read();
+  return next_->look->is_over(now);
+}
+
+std::string Reconfiguration::finish(TimePoint now) {
+  const std::unique_ptr<Next> next = std::move(next_);
+  try {
+    static_cast<void>(next->look->result());
+    check(next->configuration);
+    Configs wanted = pool_configs(next->configuration);
+    apply_global(std::move(next->configuration));
     return apply_pools(std::move(wanted), now);
   } catch (const StartupError& error) {
     return refused(error.text);
@@ -105,13 +151,10 @@ std::string Reconfiguration::refused(std::string why) {
 }
 
 // All that can be wrong with the whole is found here, before anything changes.
-LoadedConfiguration Reconfiguration::read() const {
-  LoadedConfiguration next = load(source_);
-  check_temp_dir(next.settings);
+void Reconfiguration::check(const LoadedConfiguration& next) const {
   const Configs wanted = pool_configs(next);
   for (const PoolConfig& config : wanted) check_addresses(config, wanted);
   context_.logs.prepare_error_log(next.settings);
-  return next;
 }
 
 void Reconfiguration::check_addresses(const PoolConfig& config, const Configs& wanted) const {

@@ -4,13 +4,17 @@
 
 #include "daemon/config_file.h"
 #include "daemon/master/log_files.h"
+#include "daemon/master/look.h"
 #include "daemon/master/pool_set.h"
 #include "daemon/master/task_guard.h"
 #include "daemon/settings.h"
 #include "pyhost/unique_fd.h"
 
 #include <list>
+#include <memory>
+#include <optional>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 namespace pycgid {
@@ -27,9 +31,6 @@ LoadedConfiguration load(const ConfigSource& source);
 // Of the pools in a configuration.
 std::vector<PoolConfig> pool_configs(const LoadedConfiguration& configuration);
 
-// Throws StartupError unless option "temp-dir" names a directory that the gateway can write to.
-void check_temp_dir(const Settings& settings);
-
 // What a start and -t look at before anything else, and change nothing by: the directory of
 // temporary files, logs and pid file. Throws StartupError.
 void check_daemon(const Settings& settings);
@@ -41,16 +42,30 @@ class Reconfiguration {
                   const PoolContext& context, PoolSet& pools)
       : source_(source), in_force_(in_force), context_(context), pools_(pools) {}
 
-  // Reads the configuration again. What is wrong with it is logged, and changes nothing; otherwise
-  // what changed is brought into force, and all applications are loaded anew. Returns what is
-  // wrong, "" when nothing is.
-  std::string run(TimePoint now);
+  // Reads the configuration again, and begins to look at what it names; an earlier one that is not
+  // over is forgotten. Returns what is wrong, which was logged and changes nothing; "" when nothing
+  // is.
+  std::string begin(TimePoint now);
+  bool is_looking() const { return next_ != nullptr; }
+  // For the look: what to poll, -1 when there is nothing, and until when.
+  int fd() const { return next_ ? next_->look->fd() : -1; }
+  std::optional<TimePoint> next_due() const;
+  void on_exited(pid_t pid);
+  // Whether the look has come to its end; finish() then.
+  bool has_looked(TimePoint now) const;
+  // Brings what changed into force, and has all applications loaded anew. Returns as begin().
+  std::string finish(TimePoint now);
+  void cancel() { next_.reset(); }
 
  private:
   using Configs = std::vector<PoolConfig>;
+  struct Next {
+    LoadedConfiguration configuration{};
+    std::optional<Look> look{};  // at temp-dir
+  };
 
   static std::string refused(std::string why);
-  LoadedConfiguration read() const;
+  void check(const LoadedConfiguration& next) const;
   void check_addresses(const PoolConfig& config, const Configs& wanted) const;
   const ManagedPool* holder_of(const Address& address) const;
   void apply_global(LoadedConfiguration next);
@@ -64,6 +79,7 @@ class Reconfiguration {
   LoadedConfiguration& in_force_;
   PoolContext context_;
   PoolSet& pools_;
+  std::unique_ptr<Next> next_;
   TaskGuard guard_;
 };
 

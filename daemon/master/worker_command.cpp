@@ -1,13 +1,16 @@
 // What a worker runs, see worker_command.h.
 #include "daemon/master/worker_command.h"
 
+#include "daemon/address.h"
 #include "daemon/master/chroot_copies.h"
 #include "daemon/master/find_python.h"
+#include "daemon/master/socket_reach.h"
 #include "daemon/master/worker_place.h"
 #include "daemon/text.h"
 
 #include <pwd.h>
 #include <string_view>
+#include <utility>
 
 namespace pycgid {
 namespace {
@@ -40,6 +43,16 @@ std::vector<std::string> user_variables(uid_t user) {
           concat("LOGNAME=", entry->pw_name)};
 }
 
+void note_unreachable(const PoolSettings& pool, const std::vector<Address>& addresses,
+                      const LookReporter& reporter) {
+  for (const Address& address : addresses) {
+    if (address.kind != Address::Kind::unix_path) continue;
+    reporter.at(option_name(address.protocol));
+    const std::string text = unreachable_text(address, pool);
+    if (!text.empty()) reporter.note(text);
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> worker_environment(const PoolSettings& pool,
@@ -56,20 +69,36 @@ std::vector<std::string> worker_environment(const PoolSettings& pool,
   return result;
 }
 
+LookRequest worker_look(const Settings& settings, const PoolSettings& pool,
+                        const Credentials& credentials, const LookedAt& what) {
+  const auto task = [&settings, &pool, &credentials, what](const LookReporter& reporter) {
+    note_unreachable(pool, what.new_addresses, reporter);
+    if (!pool.chroot.empty()) {
+      reporter.at("chroot");
+      check_chroot_copies(settings, pool);
+    }
+    enter_worker_place(pool, credentials, reporter);
+    check_worker_files(settings, pool, reporter);
+    return find_python(settings, pool, what.environment, reporter);
+  };
+  return {.object = concat("the files of pool ", in_quotes(pool.name)),
+          .user = pool.user,
+          .places = pool.places,
+          .task = task};
+}
+
 WorkerCommand make_worker_command(const Settings& settings, const PoolSettings& pool,
                                   const Credentials& credentials, const char* const* environment) {
+  std::vector<std::string> variables = worker_environment(pool, credentials, environment);
+  LookResult seen = look_and_wait(worker_look(settings, pool, credentials, {variables, {}}));
+  return worker_command(settings, pool, std::move(variables), std::move(seen.text));
+}
+
+WorkerCommand worker_command(const Settings& settings, const PoolSettings& pool,
+                             std::vector<std::string> environment, std::string program) {
   WorkerCommand command;
-  command.environment = worker_environment(pool, credentials, environment);
-  if (!pool.chroot.empty()) {
-    look_aside(pool, [&] {
-      check_chroot_copies(settings, pool);
-      return std::string();
-    });
-  }
-  command.program = look_as_worker(pool, credentials, [&] {
-    check_worker_files(settings, pool);
-    return find_python(settings, pool, command.environment);
-  });
+  command.environment = std::move(environment);
+  command.program = std::move(program);
   command.directory = worker_directory(settings, pool);
   if (pool.chroot.empty()) command.files = settings.libexec_files;
   command.arguments = {command.program,

@@ -2,6 +2,7 @@
 // nothing needs to be computed between fork and exec.
 #pragma once
 
+#include "daemon/master/look.h"
 #include "daemon/master/privileges.h"
 #include "daemon/settings.h"
 
@@ -18,8 +19,20 @@ struct WorkerCommand {
   std::vector<std::string> environment;
 };
 
-// Throws StartupError, status 78, when there is no such interpreter, or when the workers would not
-// be able to read what they need. `environment` is the daemon's own.
+// The look at what the workers need to read, in their place; its result is the path of the
+// interpreter. Fails, status 78, when there is none, or when they could not read something. Notes
+// which of the new Unix sockets web servers will not reach. All outlive the start of the look.
+struct LookedAt {
+  const std::vector<std::string>& environment;  // the workers'
+  const std::vector<Address>& new_addresses;
+};
+LookRequest worker_look(const Settings& settings, const PoolSettings& pool,
+                        const Credentials& credentials, const LookedAt& what);
+// After it. Throws StartupError when the environment is more than the system takes.
+WorkerCommand worker_command(const Settings& settings, const PoolSettings& pool,
+                             std::vector<std::string> environment, std::string program);
+
+// Both, waiting for the look; `environment` is the daemon's own.
 WorkerCommand make_worker_command(const Settings& settings, const PoolSettings& pool,
                                   const Credentials& credentials, const char* const* environment);
 

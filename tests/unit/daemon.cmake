@@ -36,7 +36,7 @@ pycgid_unit_test(daemon_unit
     trusted_path_test.cpp
     worker_command_test.cpp
     worker_end_test.cpp
-    worker_place_test.cpp
+    look_test.cpp
   LIBS daemon_core)
 
 add_test(NAME man_page
