@@ -227,8 +227,8 @@ def run(options, files):
         host.log_warning(warning)
     if template is not None and not become_worker(template, host, options, constants):
         return
-    serve(host, request_threads.start, application, constants, options)
-    leaving.leave(host)
+    all_ended = serve(host, request_threads.start, leaving, application, constants, options)
+    leaving.leave(host, options["cleanup_time"] / 1000, all_ended)
 
 
 def warn_of_wrapper(host, options):
@@ -346,9 +346,10 @@ def environ_constants(host, options):
     }
 
 
-def serve(host, start_threads, application, constants, options):
+def serve(host, start_threads, leaving, application, constants, options):
+    """False: requests are left that do not end."""
     try:
-        host.serve(
+        return host.serve(
             application=application,
             constants=constants,
             start_threads=start_threads,
@@ -356,6 +357,8 @@ def serve(host, start_threads, application, constants, options):
             memory_fd=options["memory_fd"],
             bell_fd=options["bell_fd"],
             passing_fd=options["passing_fd"],
+            leave_beside=lambda: leaving.leave_beside(host),
+            cleanup_ms=options["cleanup_time"],
             threads=options["threads"],
         )
     except ValueError as error:

@@ -291,6 +291,8 @@ class WorkerEnd {
   // Blocks until the gateway's end is closed, then fails all waiting calls and stops all Intakes.
   // For a thread of its own, without Python.
   void watch_gateway();
+  // The same at once, when requests do not end though they were cut.
+  void close();
   bool stopping() const;
   // The same before long; what the application is told.
   bool will_stop() const;

@@ -256,6 +256,10 @@ void WorkerEnd::watch_gateway() {
   pollfd gateway{state_->passing_fd(), 0, 0};
   while (::poll(&gateway, 1, -1) < 0 && errno == EINTR) {
   }
+  close();
+}
+
+void WorkerEnd::close() {
   state_->closed.store(true);
   state_->map.board().gate.call_all();
   set_farewell(state_->map.board(), Farewell::overdue);

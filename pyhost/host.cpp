@@ -8,7 +8,9 @@
 #include "pyhost/thread_gate.h"
 #include "pyhost/worker_signals.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <pthread.h>
@@ -83,7 +85,37 @@ void* interrupting_thread(void* interrupter) {
   return nullptr;
 }
 
-// These two take no signals. Request threads do not block them: what an application starts from
+// What is started from here is to be terminated like others.
+void take_signals() {
+  sigset_t none;
+  sigemptyset(&none);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
+}
+
+void leave_beside(const Host& host) {
+  take_signals();
+  const Attach attach;
+  const auto done = PyRef::steal(PyObject_CallNoArgs(host.options.leave_beside));
+  if (!done) log_exception(host.state, "the worker cannot end in order");
+}
+
+// Requests that heed their cut get half of the time that is left, what the application wants done
+// at the end gets the other half. When the gateway is gone, the master gives the requests a time of
+// their own, as long as the other. That all is done by the main thread, if it runs no such request.
+void* ending_thread(void* argument) {
+  constexpr std::chrono::milliseconds kMoment{200};
+  Host& host = *static_cast<Host*>(argument);
+  const std::chrono::milliseconds time{host.options.cleanup_ms};
+  const unsigned others = host.options.threads - 1;
+  const auto patience = host.worker.wait_overdue() ? time / 2 : time;
+  if (host.gate.all_leave_within(patience, others)) return nullptr;
+  host.worker.close();  // ends the threads that have nothing to do
+  if (host.gate.all_leave_within(std::min(kMoment, time / 8), others)) return nullptr;
+  if (!host.gate.abandon()) leave_beside(host);
+  return nullptr;
+}
+
+// These take no signals. Request threads do not block them: what an application starts from
 // there would inherit the mask, and could not be terminated any more. The kernel prefers the main
 // thread for them anyway.
 int start_service(void* (*run)(void*), void* argument) {
@@ -101,6 +133,7 @@ int start_service(void* (*run)(void*), void* argument) {
 bool start_services(Host& host) {
   errno = start_service(watching_thread, &host.worker);
   if (errno == 0) errno = start_service(interrupting_thread, &host.interrupter);
+  if (errno == 0) errno = start_service(ending_thread, &host);
   if (errno != 0) PyErr_SetFromErrno(PyExc_OSError);
   return errno == 0;
 }
@@ -117,9 +150,9 @@ bool start_request_threads(Host& host) {
   return static_cast<bool>(done);
 }
 
-void wait_for_request_threads(Host& host) {
+bool wait_for_request_threads(Host& host) {
   const Detach detach;
-  host.gate.wait_left(host.options.threads - 1);
+  return host.gate.wait_left(host.options.threads - 1);
 }
 
 // Not in Python, where a handler of a signal that came meanwhile would run, and could raise.
@@ -133,20 +166,19 @@ void say_ready(int status) {
 
 }  // namespace
 
-bool serve(const ModuleState& state, WorkerEnd& worker, const HostOptions& options) {
+Served serve(const ModuleState& state, WorkerEnd& worker, const HostOptions& options) {
   PyObject* const context = PyContext_CopyCurrent();
-  if (context == nullptr) return false;
+  if (context == nullptr) return Served::failed;
   // Never destroyed, like `worker`.
   Interrupter& interrupter = *std::make_unique<Interrupter>(state, worker).release();
-  if (!interrupter.open()) return false;
+  if (!interrupter.open()) return Served::failed;
   Host& host = *std::make_unique<Host>(state, worker, interrupter, options, context).release();
-  if (!start_services(host) || !start_request_threads(host)) return false;
+  if (!start_services(host) || !start_request_threads(host)) return Served::failed;
   host.gate.open();
   say_ready(options.status_fd);
   leave_on_term(worker);
   run_requests(host, true);
-  wait_for_request_threads(host);
-  return true;
+  return wait_for_request_threads(host) ? Served::wholly : Served::left_behind;
 }
 
 }  // namespace pyhost

@@ -2,6 +2,8 @@
 the worker from ending. Used by boot.py, in the main thread."""
 
 import _thread
+import atexit
+import os
 import sys
 import threading
 import time
@@ -12,8 +14,15 @@ __version__ = "@PROJECT_VERSION@"
 # As they are before the application may replace them.
 start_native = _thread.start_new_thread
 make_lock = _thread.allocate_lock
+sleep = time.sleep
+
+MOMENT = 0.1  # seconds
 
 calls = []  # of pycgid.at_exit
+
+# Held by the thread that calls what the application wants done at the end: the main one, as long as
+# it gets there. For good when atexit has begun; that may take it once more.
+ending = _thread.RLock()
 
 
 def at_exit(function, *arguments, **named):
@@ -23,8 +32,43 @@ def at_exit(function, *arguments, **named):
     return function
 
 
-def leave(host):
-    watch(host)
+def leave(host, cleanup_time, all_ended):
+    """When no more requests come; some may be left that do not end."""
+    if not all_ended:
+        leave_beside(host)
+    watch(host, cleanup_time)
+    with ending:
+        call_all(host)
+    atexit.register(ending.acquire)
+
+
+def leave_beside(host):
+    """Ends the process beside requests that do not end: Python would wait for their threads before it
+    calls what atexit has. In the main thread, or in another one when that runs such a request."""
+    ending.acquire()
+    left = describe_left(_thread.get_ident()) or "threads that Python does not know"
+    host.log_warning(f'requests that do not end are left behind: {left} (option "stop-timeout")')
+    end(host)
+
+
+def end(host):
+    try:
+        call_all(host)
+        atexit._run_exitfuncs()  # pylint: disable=protected-access
+        for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+            flush(stream)
+    finally:
+        os._exit(0)
+
+
+def flush(stream):
+    try:
+        stream.flush()
+    except Exception:  # pylint: disable=broad-except
+        pass  # Whatever the application has put there.
+
+
+def call_all(host):
     while calls:
         function, arguments, named = calls.pop()
         try:
@@ -35,24 +79,32 @@ def leave(host):
             traceback.print_exc(file=sys.__stderr__)
 
 
-def watch(host):
+def watch(host, cleanup_time):
     """Returns when the thread runs: CPython 3.11 must not end while one is about to begin."""
     begun = make_lock()
     begun.acquire()
     try:
-        start_native(tell_what_is_left, (host, begun))
+        start_native(see_to_the_end, (host, cleanup_time, begun))
     except RuntimeError:
         return  # Too many threads: then nothing is told.
     begun.acquire()
 
 
-def tell_what_is_left(host, begun):
-    """On a thread of its own, that Python does not know."""
+def see_to_the_end(host, cleanup_time, begun):
+    """On a thread of its own, that Python does not know. Threads that do not end, which Python waits
+    for, get a part of the time that the master gives; atexit gets the rest."""
     begun.release()
-    if not host.wait_overdue():
-        return
-    time.sleep(0.1)  # The requests were cut just now, and what waited for them has its turn.
-    left = ", ".join(describe(thread) for thread in threads_left())
+    if host.wait_overdue():
+        sleep(MOMENT)  # The requests were cut just now, and what waited for them has its turn.
+        tell_what_is_left(host)
+        cleanup_time /= 2
+    sleep(max(cleanup_time - MOMENT, 0))
+    ending.acquire()
+    end(host)
+
+
+def tell_what_is_left(host):
+    left = describe_left(threading.main_thread().ident)
     host.log_warning(
         (f"threads of the application still run, and keep the worker from ending: {left}" if left
          else f"the end of the application takes too long: {describe(threading.main_thread())}")
@@ -60,9 +112,13 @@ def tell_what_is_left(host, begun):
     )
 
 
-def threads_left():
-    main = threading.main_thread()
-    return [each for each in threading.enumerate() if not each.daemon and each is not main]
+def describe_left(but):
+    """Threads that Python waits for, besides one."""
+    return ", ".join(
+        describe(thread)
+        for thread in threading.enumerate()
+        if not thread.daemon and thread.ident != but
+    )
 
 
 def describe(thread):

@@ -234,17 +234,20 @@ struct ServeArguments {
   int memory_fd = -1;
   int bell_fd = -1;
   int passing_fd = -1;
+  PyObject* leave_beside = nullptr;
+  unsigned cleanup_ms = 0;
   unsigned threads = 1;
 };
 
 bool parse(PyObject* args, PyObject* kwargs, ServeArguments& into) {
-  std::array<const char*, 9> names = {"application", "constants", "start_threads",
-                                      "status_fd",   "memory_fd", "bell_fd",
-                                      "passing_fd",  "threads",   nullptr};
+  std::array<const char*, 11> names = {"application", "constants", "start_threads", "status_fd",
+                                       "memory_fd",   "bell_fd",   "passing_fd",    "leave_beside",
+                                       "cleanup_ms",  "threads",   nullptr};
   return PyArg_ParseTupleAndKeywords(
-             args, kwargs, "$OO!OiiiiI:serve", const_cast<char**>(names.data()), &into.application,
-             &PyDict_Type, &into.constants, &into.start_threads, &into.status_fd, &into.memory_fd,
-             &into.bell_fd, &into.passing_fd, &into.threads) != 0;
+             args, kwargs, "$OO!OiiiiOII:serve", const_cast<char**>(names.data()),
+             &into.application, &PyDict_Type, &into.constants, &into.start_threads, &into.status_fd,
+             &into.memory_fd, &into.bell_fd, &into.passing_fd, &into.leave_beside, &into.cleanup_ms,
+             &into.threads) != 0;
 }
 
 PyObject* open_log(PyObject*, PyObject* number) {
@@ -288,10 +291,11 @@ PyObject* serve_requests(PyObject* module, PyObject* args, PyObject* kwargs) {
   // Never destroyed: see serve().
   WorkerEnd& immortal = *worker.release();
   module_state(module).worker = &immortal;
-  const HostOptions options{given.application, given.constants, given.start_threads,
-                            given.status_fd, given.threads};
-  if (!serve(module_state(module), immortal, options)) return nullptr;
-  Py_RETURN_NONE;
+  const HostOptions options{given.application, given.constants,    given.start_threads,
+                            given.status_fd,   given.leave_beside, given.cleanup_ms,
+                            given.threads};
+  const Served served = serve(module_state(module), immortal, options);
+  return served == Served::failed ? nullptr : PyBool_FromLong(served == Served::wholly);
 }
 
 PyMethodDef functions[] = {
@@ -316,7 +320,9 @@ PyMethodDef functions[] = {
      "wait_overdue() -> bool: True when the worker takes too long to end, False when its gateway "
      "is gone"},
     {"serve", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(serve_requests)),
-     METH_VARARGS | METH_KEYWORDS, "serve(*, application, ...): answers the gateway's requests"},
+     METH_VARARGS | METH_KEYWORDS,
+     "serve(*, application, ...) -> bool: answers the gateway's requests; False when some do not "
+     "end"},
     {nullptr, nullptr, 0, nullptr}};
 
 PyModuleDef_Slot slots[] = {{Py_mod_exec, reinterpret_cast<void*>(execute)},

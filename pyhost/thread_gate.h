@@ -2,6 +2,7 @@
 // ended. Every function that waits is called detached.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 
@@ -24,13 +25,32 @@ class ThreadGate {
 
   void open() { change(State::open); }
   void give_up() { change(State::given_up); }
-  void wait_left(unsigned threads) {
+  // For the main thread, when it runs no more requests. False: the others are not waited for any
+  // longer.
+  bool wait_left(unsigned threads) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return left_ == threads; });
+    main_left_ = true;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return left_ == threads || state_ == State::abandoned; });
+    return state_ != State::abandoned;
+  }
+
+  // For the thread that sees to the worker's end. Whether all have ended within the time, `threads`
+  // besides the main one.
+  bool all_leave_within(std::chrono::milliseconds time, unsigned threads) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, time, [&] { return main_left_ && left_ == threads; });
+  }
+  // Nobody is waited for any more. False: the main thread is one of those that run requests.
+  bool abandon() {
+    const std::lock_guard lock(mutex_);
+    state_ = State::abandoned;
+    changed_.notify_all();
+    return main_left_;
   }
 
  private:
-  enum class State { closed, open, given_up };
+  enum class State { closed, open, given_up, abandoned };
 
   void change(State state) {
     const std::lock_guard lock(mutex_);
@@ -41,7 +61,8 @@ class ThreadGate {
   std::mutex mutex_;
   std::condition_variable changed_;
   State state_ = State::closed;  // guarded by mutex_
-  unsigned left_ = 0;            // guarded by mutex_
+  bool main_left_ = false;       // guarded by mutex_
+  unsigned left_ = 0;            // guarded by mutex_; besides the main thread
 };
 
 }  // namespace pyhost

@@ -13,17 +13,13 @@
 
 namespace pycgid {
 
-namespace {
-
-Milliseconds cleanup_time(Milliseconds stop_timeout) {
+Milliseconds cleanup_time(const PoolSettings& pool) {
   constexpr Milliseconds kMoment{5000};
-  return std::min(kMoment, stop_timeout);
+  return std::min(kMoment, pool.stop_timeout);
 }
 
-}  // namespace
-
 Milliseconds stop_time(const PoolSettings& pool) {
-  return pool.stop_timeout + cleanup_time(pool.stop_timeout);
+  return pool.stop_timeout + cleanup_time(pool);
 }
 
 void PoolSupervisor::retire(WorkerProcess& worker, TimePoint now) {
@@ -43,7 +39,7 @@ void PoolSupervisor::cut(WorkerProcess& worker, TimePoint now) {
   log_line(LogLevel::warning, worker.object(),
            concat("not idle ", duration_text(settings_.stop_timeout),
                   " after it was to end (option \"stop-timeout\"), cutting its requests"));
-  worker.move_to(WorkerState::cut, now + cleanup_time(settings_.stop_timeout));
+  worker.move_to(WorkerState::cut, now + cleanup_time(settings_));
   tell(MessageType::cut, worker, {});
 }
 
@@ -62,9 +58,12 @@ void PoolSupervisor::on_overdue(WorkerProcess& worker, TimePoint now) {
     log_line(LogLevel::warning, worker.object(),
              concat("still busy after ", duration_text(settings_.stop_timeout),
                     " (option \"stop-timeout\"), killing it"));
+  } else if (worker.state() == WorkerState::ending) {
+    log_line(LogLevel::warning, worker.object(),
+             "still there after its gateway has ended (option \"stop-timeout\"), killing it");
   } else if (worker.state() == WorkerState::cut) {
     log_line(LogLevel::warning, worker.object(),
-             concat("still there ", duration_text(cleanup_time(settings_.stop_timeout)),
+             concat("still there ", duration_text(cleanup_time(settings_)),
                     " after its requests were cut (option \"stop-timeout\"), killing it"));
   }
   if (!worker.is_forked()) host_.give_up_fork(index_, worker.id());

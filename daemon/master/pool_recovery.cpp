@@ -3,15 +3,8 @@
 #include "daemon/master/pool_supervisor.h"
 
 #include <algorithm>
-#include <chrono>
 
 namespace pycgid {
-namespace {
-
-// What a request gets to end by itself whose gateway, and with it its client, is gone.
-constexpr Milliseconds kOrphanPatience{5000};
-
-}  // namespace
 
 void PoolSupervisor::abandon(TimePoint now) {
   if (candidate_ != 0 && serving_ != 0) {
@@ -28,8 +21,9 @@ void PoolSupervisor::abandon(TimePoint now) {
     if (worker.state() < WorkerState::ready) {
       kill(worker);
     } else {
-      // It sees that its gateway is gone, and ends when it is idle.
-      worker.move_to(WorkerState::ending, now + std::min(settings_.stop_timeout, kOrphanPatience));
+      // It sees that its gateway is gone, with the clients of its requests: as long as cleaning up
+      // may take they have to end by themselves, before that.
+      worker.move_to(WorkerState::ending, now + 2 * cleanup_time(settings_));
     }
   }
 }

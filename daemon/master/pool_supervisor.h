@@ -55,8 +55,10 @@ class PoolHost {
   virtual std::uint64_t resident_bytes(pid_t pid) = 0;
 };
 
-// How long a pool's workers may take to end: "stop-timeout" for their requests, and a moment for
-// Python to end in order once what is left of those is cut.
+// What a worker gets to end in order once what is left of its requests is cut. It divides that
+// itself between requests that still run and the functions that the application has for its end.
+Milliseconds cleanup_time(const PoolSettings& pool);
+// How long a pool's workers may take to end: "stop-timeout" for their requests, and the time above.
 Milliseconds stop_time(const PoolSettings& pool);
 
 class PoolSupervisor {

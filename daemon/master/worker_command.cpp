@@ -4,6 +4,7 @@
 #include "daemon/address.h"
 #include "daemon/master/chroot_copies.h"
 #include "daemon/master/find_python.h"
+#include "daemon/master/pool_supervisor.h"
 #include "daemon/master/socket_reach.h"
 #include "daemon/master/worker_place.h"
 #include "daemon/text.h"
@@ -108,6 +109,7 @@ WorkerCommand worker_command(const Settings& settings, const PoolSettings& pool,
                        concat("threads=", pool.threads),
                        concat("multiprocess=", pool.processes_max > 1 ? 1 : 0),
                        concat("start_timeout=", pool.start_timeout.count()),
+                       concat("cleanup_time=", cleanup_time(pool).count()),
                        concat("version=", PYCGID_VERSION)};
   if (!pool.on_start.empty()) command.arguments.push_back("on_start=" + pool.on_start);
   for (const std::string& directory : pool.pythonpath) {

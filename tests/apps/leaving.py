@@ -1,7 +1,10 @@
 """Requests that last, and what is done at a worker's end."""
 
 import atexit
+import ctypes
+import os
 import threading
+import time
 
 from gate_client import wait_at_gate
 
@@ -9,8 +12,17 @@ import pycgid
 
 PLAIN = [("Content-Type", "text/plain")]
 
-atexit.register(print, "atexit has run")
-pycgid.at_exit(print, "at_exit has run")
+
+def tell(text):
+    """Into a file, too, as the log of a worker goes through its gateway."""
+    print(text)
+    if "TOLD" in os.environ:
+        with open(os.environ["TOLD"], "a", encoding="utf-8") as file:
+            print(text, file=file)
+
+
+atexit.register(tell, "atexit has run")
+pycgid.at_exit(tell, "at_exit has run")
 
 
 def stream(environ):
@@ -35,6 +47,20 @@ def job(environ):
     """Leaves a thread behind that does not end."""
     threading.Thread(target=threading.Event().wait, name="the job").start()
     yield b"begun"
+
+
+def stuck(environ):
+    """In C, where it cannot be cut."""
+    yield b"begun"
+    time.sleep(600)
+
+
+def stuck_for_all(environ):
+    """In C that lets no other thread of Python run."""
+    yield b"begun"
+    lock = ctypes.create_string_buffer(64)
+    for _ in range(2):
+        ctypes.PyDLL(None).pthread_mutex_lock(lock)
 
 
 def wait(environ):

@@ -3,6 +3,7 @@
 import signal
 import time
 
+import pytest
 from harness import cgi, fastcgi, processes
 
 # What a cut request says.
@@ -81,9 +82,17 @@ def test_what_waits_for_a_thread_when_the_daemon_ends_is_refused(start):
     assert daemon.process.wait(20) == 0
 
 
+def wait_for_both_ends(daemon, pid=r"\d+"):
+    """What the application wants done at the end is done once."""
+    daemon.wait_line(rf"leaving/1\[{pid}\]: at_exit has run")
+    daemon.wait_line(rf"leaving/1\[{pid}\]: atexit has run")
+    assert daemon.count("at_exit has run") == daemon.count("atexit has run") == 1
+    assert daemon.count("killing it") == daemon.count("killed by") == 0
+
+
 def test_threads_that_keep_a_worker_from_ending_are_named(start):
     daemon = start("leaving", "--stop-timeout", "1s")
-    daemon.expect("not idle", "killed by signal 9", "stop-timeout")
+    daemon.expect("not idle", "stop-timeout")
     assert daemon.get("/job").text == "begun"
     begun = time.monotonic()
     daemon.signal(signal.SIGTERM)
@@ -91,6 +100,58 @@ def test_threads_that_keep_a_worker_from_ending_are_named(start):
         r"warning leaving/1\[\d+\]: threads of the application still run, and keep the worker from "
         r'ending: "the job" \(.*threading.py:\d+ in wait\)'
     )
-    daemon.wait_line(r'still there 1s after its requests were cut \(option "stop-timeout"\), killing')
     assert daemon.process.wait(20) == 0
+    wait_for_both_ends(daemon)
     assert time.monotonic() - begun < 15
+
+
+@pytest.mark.parametrize("more", [[], ["--preload"]])
+@pytest.mark.parametrize("stuck", [1, 2])
+def test_a_request_that_cannot_be_cut_deprives_nobody_of_atexit(start, stuck, more):
+    """With two of two threads stuck the main thread is one of them."""
+    daemon = start("leaving", "--stop-timeout", "2s", *more, processes=1, threads=2)
+    daemon.expect(*CUT, "not idle", "are left behind")
+    connections = [begin(daemon, "/stuck") for _ in range(stuck)]
+    daemon.signal(signal.SIGTERM)
+    assert daemon.process.wait(20) == 0
+    name = r'"(MainThread|request-2)" \(.*leaving.py:\d+ in stuck\)'
+    daemon.wait_line(
+        r"warning leaving/1\[\d+\]: requests that do not end are left behind: "
+        + ", ".join([name] * stuck)
+        + r' \(option "stop-timeout"\)'
+    )
+    wait_for_both_ends(daemon)
+    for connection in connections:
+        connection.close()
+
+
+def test_a_request_that_cannot_be_cut_does_not_keep_an_old_generation(start):
+    daemon = start("leaving", "--stop-timeout", "2s", threads=1)
+    daemon.expect(*CUT, "not idle", "are left behind")
+    (old,) = daemon.workers
+    with begin(daemon, "/stuck"):
+        daemon.signal(signal.SIGHUP)
+        assert processes.wait_gone(old)
+    wait_for_both_ends(daemon, old)
+
+
+def test_a_request_that_outlives_its_gateway_deprives_nobody_of_atexit(start, tmp_path):
+    told = tmp_path / "told"
+    daemon = start("leaving", "--stop-timeout", "1s", "--env", f"TOLD={told}", threads=1)
+    daemon.expect("gateway")
+    (old,) = daemon.workers
+    with begin(daemon, "/stuck"):
+        processes.kill(daemon.gateway)
+        assert processes.wait_gone(old)
+    assert told.read_text("utf-8").split("\n") == ["at_exit has run", "atexit has run", ""]
+    assert daemon.count("killing it") == 0
+
+
+def test_a_request_that_lets_no_thread_run_is_killed_with_its_worker(start):
+    daemon = start("leaving", "--stop-timeout", "1s")
+    daemon.expect(*CUT, "not idle", "killed by signal 9", "killing it")
+    with begin(daemon, "/stuck_for_all"):
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_line(r'still there 1s after its requests were cut \(option "stop-timeout"\), kill')
+        assert daemon.process.wait(20) == 0
+    assert daemon.count("has run") == 0

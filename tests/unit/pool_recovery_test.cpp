@@ -14,7 +14,11 @@ TEST_CASE("supervisor: without a gateway all workers end, and new ones serve at 
   CHECK(stage.host.count(MessageType::take_over) == 2);
   CHECK(stage.host.last_id == 4);
   stage.die(1001, kCleanExit);
-  stage.pass(5s);
+  stage.say(1003, "ready\n");
+  stage.say(1004, "ready\n");
+  stage.pass(9s);
+  CHECK_FALSE(stage.host.was_killed(1002));  // 5 s for its requests, as long for its own end
+  stage.pass(1s);
   CHECK(stage.host.was_killed(1002));
   CHECK_FALSE(stage.host.was_killed(1003));
   CHECK(stage.host.last_id == 4);

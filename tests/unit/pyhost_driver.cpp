@@ -47,6 +47,7 @@ std::vector<std::string> command_line(const Start& start, const pyhost::ChannelF
                                         "worker=3",
                                         "threads=" + std::to_string(start.threads),
                                         "multiprocess=" + std::to_string(start.multiprocess),
+                                        "cleanup_time=" + std::to_string(start.cleanup_time),
                                         "version=" + start.version,
                                         "memory_fd=" + std::to_string(fds.memory.get()),
                                         "bell_fd=" + std::to_string(fds.bell.get()),
@@ -275,8 +276,10 @@ bool Worker::wait_log_readable(std::chrono::steady_clock::time_point deadline) c
 
 bool Worker::logs_within(std::string_view text, std::chrono::milliseconds span) {
   const auto deadline = Clock::now() + span;
+  bool more = true;
   while (log_text_.find(text) == std::string::npos) {
-    if (!wait_log_readable(deadline) || !read_log()) return false;
+    if (!more || !wait_log_readable(deadline)) return false;
+    more = read_log();
   }
   return true;
 }

@@ -43,6 +43,7 @@ struct Start {
   std::string app = "pyhost_app";
   unsigned threads = 1;
   bool multiprocess = false;
+  unsigned cleanup_time = 5000;
   std::string directory = {};  // where it starts; default: where pyhost_app.py is
   std::vector<std::string> pythonpath = {};
   std::string boot = {};                      // default: the built one

@@ -26,7 +26,7 @@ TEST_CASE("leaving: functions of at_exit are called, and what fails is told", "[
 }
 
 TEST_CASE("leaving: threads that keep the worker from ending are named", "[pyhost]") {
-  Worker worker({.app = "leaving"});
+  Worker worker({.app = "leaving", .cleanup_time = 1000});
   CHECK(worker.ask({.path = "/leaves_thread"}).body == "True False");
   worker.gateway().stop();
   worker.wait_log("registered first!\n");
@@ -34,4 +34,6 @@ TEST_CASE("leaving: threads that keep the worker from ending are named", "[pyhos
   const std::string log = worker.wait_log("or make them daemons\n");
   CHECK(log.find("keep the worker from ending: \"jobs\" (") != std::string::npos);
   CHECK(log.find("ends by at_exit") == std::string::npos);
+  worker.wait_log("atexit has run\n");
+  CHECK(worker.wait_exit() == 0);
 }

@@ -160,7 +160,7 @@ TEST_CASE("worker command: boot.py gets the pool's settings", "[master]") {
         1);
   CHECK(arguments == Strings{"/bin/sh", settings.libexec_dir + "/boot.py", "app=blog.wsgi",
                              "pool=blog", "threads=8", "multiprocess=1", "start_timeout=60000",
-                             "pythonpath=/a", "pythonpath=/b"});
+                             "cleanup_time=5000", "pythonpath=/a", "pythonpath=/b"});
 }
 
 }  // namespace
