@@ -1,5 +1,6 @@
 #include "pyhost/request_runner.h"
 
+#include "pyhost/after_run.h"
 #include "pyhost/exception_log.h"
 #include "pyhost/exceptions.h"
 #include "pyhost/file_wrapper.h"
@@ -13,7 +14,6 @@
 #include <array>
 #include <charconv>
 #include <chrono>
-#include <optional>
 #include <string_view>
 #include <unistd.h>
 #include <utility>
@@ -36,22 +36,8 @@ bool has_length_one(PyObject* iterable) {
   return length == 1;
 }
 
-// How long an iterable goes on when the front has its whole answer with the head (HEAD, 204, 304).
-// What is finite gets to its end, where it may commit or release something; a stream that has none
-// does not keep its thread. A limit of bytes or blocks could not tell the two: a long answer has
-// more of them in that time than an event stream in an hour.
-class AfterRun {
- public:
-  bool is_over() {
-    using Clock = std::chrono::steady_clock;
-    const auto now = Clock::now();
-    if (!end_) end_ = now + std::chrono::seconds(1);
-    return now >= *end_;
-  }
-
- private:
-  std::optional<std::chrono::steady_clock::time_point> end_;
-};
+// Of an iterable: the application does not see that it is stopped.
+constexpr std::chrono::seconds kIterableGoesOn{1};
 
 void log_detached(LogLevel level, std::string_view text) {
   const Detach detach;
@@ -166,7 +152,7 @@ RequestRunner::Progress RequestRunner::send_blocks(const TakenRequest& request,
   const bool show_each = !is_plain_sequence(iterable);
   const auto iterator = PyRef::steal(PyObject_GetIter(iterable));
   if (!iterator) return Progress::failed;
-  for (AfterRun after_run;;) {
+  for (AfterRun after_run(kIterableGoesOn);;) {
     const auto block = PyRef::steal(PyIter_Next(iterator.get()));
     leave_if_forked(request);
     if (!block) return PyErr_Occurred() ? Progress::failed : Progress::complete;

@@ -11,6 +11,7 @@ namespace pyhost {
 // new one yet.
 void Response::begin(std::uint32_t slot) {
   head_.clear();
+  after_run_.reset();
   slot_ = slot;
   sent_ = 0;
   head_sent_ = false;
@@ -81,7 +82,9 @@ Response::Sent Response::write(Ticket ticket, std::string_view bytes) {
   if (is_over(ticket)) return Sent::over;
   const Sent sent = send(bytes);
   show();
-  return sent == Sent::ok && worker_.aborted(slot_) ? Sent::gone : sent;
+  if (sent != Sent::ok) return sent;
+  if (worker_.aborted(slot_)) return Sent::gone;
+  return satisfied() && after_run_.is_over() ? Sent::enough : Sent::ok;
 }
 
 Response::Sent Response::send(std::string_view bytes) {

@@ -12,6 +12,7 @@
 // by the caller.
 #pragma once
 
+#include "pyhost/after_run.h"
 #include "pyhost/channel.h"
 #include "pyhost/response_head.h"
 
@@ -30,6 +31,7 @@ class Response {
     ok,
     gone,     // nobody reads the answer any more
     surplus,  // bytes beyond the Content-Length, which were dropped
+    enough,   // the front has the whole answer, and the application had its time to finish
     no_head,  // start_response was not called
     over      // the request has ended; it was another one's ticket
   };
@@ -61,7 +63,8 @@ class Response {
   bool end(EndKind kind);
 
   // --- any thread, for the application ---------------------------------------------------------
-  // Sends at once.
+  // Sends at once. Only here an application is told that it goes on for too long when it is
+  // satisfied(), by an error that it may take for the end of its client.
   Sent write(Ticket ticket, std::string_view bytes);
 
   enum class Start {
@@ -94,7 +97,10 @@ class Response {
   std::atomic<bool> closing_{true};  // end() was called: who comes now comes too late
 
   std::mutex mutex_;
+  static constexpr std::chrono::seconds kWritesGoOn{5};
+
   // Guarded by mutex_:
+  AfterRun after_run_{kWritesGoOn};
   ResponseHead head_;
   ResponseHead spare_;      // memory for the next head
   std::uint64_t sent_ = 0;  // bytes of the body

@@ -32,6 +32,12 @@ PyObject* fail_over() {
   return nullptr;
 }
 
+PyObject* fail_gone(StartResponseObject& mine, const char* text) {
+  auto* const type = Py_TYPE(reinterpret_cast<PyObject*>(&mine));
+  raise_client_gone(*static_cast<ModuleState*>(PyType_GetModuleState(type)), mine.slot, text);
+  return nullptr;
+}
+
 // The last argument, which callers may also name.
 struct Arguments {
   PyObject* status = nullptr;
@@ -91,9 +97,9 @@ PyObject* write(PyObject* self, PyObject* block) {
     case Response::Sent::ok:
       break;
     case Response::Sent::gone:
-      raise_client_gone(*static_cast<ModuleState*>(PyType_GetModuleState(Py_TYPE(self))), mine.slot,
-                        "the client does not want the response any more");
-      return nullptr;
+      return fail_gone(mine, "the client does not want the response any more");
+    case Response::Sent::enough:
+      return fail_gone(mine, "the client has the whole response, which is its head");
     case Response::Sent::surplus:
       return fail("write() beyond the response's Content-Length");
     case Response::Sent::no_head:

@@ -83,6 +83,15 @@ def test_W17_who_has_the_whole_answer_with_its_head_is_not_gone(daemon, method, 
     assert daemon.count("rolled back|Traceback|ClientGone") == 0
 
 
+def test_W17_one_that_writes_without_end_gets_its_time_and_is_ended(start):
+    daemon = start("endless_write")
+    answer = daemon.get("/", method="HEAD")
+    assert (answer.status, answer.body) == (200, b"")
+    daemon.wait_line("told: the client has the whole response, which is its head")
+    daemon.stop()
+    assert daemon.count("Traceback|failed") == 0
+
+
 @pytest.mark.parametrize("name", ["SystemExit", "KeyboardInterrupt", "GeneratorExit"])
 def test_W22_what_ends_programs_ends_one_request(daemon, name):
     workers = daemon.workers

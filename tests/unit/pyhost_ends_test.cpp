@@ -182,6 +182,19 @@ TEST_CASE("satisfied: in the middle of a large block", "[pyhost]") {
   CHECK(count(worker.wait_log(""), "the client is gone") == 0);
 }
 
+TEST_CASE("satisfied: one that writes for ever is ended in time, and that is no error",
+          "[pyhost]") {
+  Worker worker;
+  const auto slot = worker.submit({.path = "/endless_write"});
+  worker.wait(slot, [](const Answer& answer) { return answer.body.size() > 1 << 20; });
+  worker.gateway().satisfy(slot);
+  worker.wait_done_unread(slot);
+  CHECK(count(worker.wait_log("the client is gone\n"),
+              "\x01"
+              "E") == 0);
+  CHECK(worker.ask({.path = "/one"}).body == "one block");
+}
+
 TEST_CASE("satisfied: RequestTimeout ends one that writes for ever", "[pyhost]") {
   Worker worker;
   const auto slot = worker.submit({.path = "/endless_write"});
