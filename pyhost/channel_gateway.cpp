@@ -5,7 +5,12 @@
 #include "pyhost/internal/channel_gateway_state.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 #include <utility>
 
 namespace pyhost {
@@ -267,11 +272,21 @@ void GatewayEnd::woke() {
   if (state_->rings_due > 0 || ++state_->quiet_wakes % kTrustedTurns == 0) state_->empty_bell();
 }
 
-// Without waiting, even if the worker has made its bell, which is ours, a blocking one.
+// Without waiting, even if the worker has made its bell, which is ours, a blocking one. By the
+// call's number: not every C library has preadv2(2). The two halves of -1 say "no offset".
+// Emulators and kernels before 5.8 refuse that for a bell: there a worker that hits the moment
+// between the two calls can hold the gateway, until the master replaces it.
+long GatewayEnd::State::read_bell(std::uint64_t& rings) const {
+  const iovec into{&rings, sizeof rings};
+  const long got = ::syscall(SYS_preadv2, bell.get(), &into, 1L, -1L, -1L, RWF_NOWAIT);
+  if (got >= 0 || errno == EAGAIN) return got;
+  return ::fcntl(bell.get(), F_SETFL, O_NONBLOCK) == 0 ? ::read(bell.get(), &rings, sizeof rings)
+                                                       : -1;
+}
+
 void GatewayEnd::State::empty_bell() {
   std::uint64_t rings = 0;
-  const iovec into{&rings, sizeof rings};
-  if (::preadv2(bell.get(), &into, 1, -1, RWF_NOWAIT) != ssize_t{sizeof rings}) return;
+  if (read_bell(rings) != long{sizeof rings}) return;
   rings_due -= std::min(rings_due, rings);
 }
 

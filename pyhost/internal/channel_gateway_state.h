@@ -45,6 +45,7 @@ struct GatewayEnd::State {
   // The bits of a ready word that belong to slots.
   std::uint64_t real_slots(std::uint32_t word) const;
   bool anything_ready() const;
+  long read_bell(std::uint64_t& rings) const;
   void empty_bell();
 
   // Checks the header at the head of the response ring and steps over it.

@@ -2,10 +2,17 @@
 #include "tests/channel/support.h"
 #include "tests/unit/catch.h"
 
+#include <array>
 #include <atomic>
+#include <cerrno>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <string>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace pyhost;
 using namespace channel_test;
@@ -32,7 +39,36 @@ struct Sleeper {
   Intake intake{*ends.worker};
 };
 
+// From now on this process is told that the system has no such call. False in an emulator, which
+// has no filters.
+bool forbid_preadv2() {
+  std::array<sock_filter, 4> rules{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),  // the call's number
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_preadv2, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  sock_fprog program{rules.size(), rules.data()};
+  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  return ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
+}
+
 }  // namespace
+
+TEST_CASE("sleep: the bell is emptied by systems without preadv2, too", "[channel]") {
+  Child child([] {
+    const bool refused =
+        !forbid_preadv2() ||
+        (::syscall(SYS_preadv2, -1, nullptr, 0L, 0L, 0L, 0) < 0 && errno == ENOSYS);
+    Sleeper s(1, 1);
+    const bool asleep = s.ends.gateway->prepare_sleep(Sleep::until_event);
+    s.ends.worker->finish(0);
+    const bool rang = s.rang();
+    s.ends.gateway->woke();
+    ::_exit(refused && asleep && rang && !s.rang() ? 0 : 1);
+  });
+  CHECK(child.wait() == 0);
+}
 
 TEST_CASE("sleep: until an answer comes, the end of a request does not wake", "[channel]") {
   Sleeper s(2, 2);
