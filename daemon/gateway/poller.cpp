@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
+#include <cstddef>
+#include <linux/time_types.h>
 #include <span>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <system_error>
+#include <unistd.h>
 
 namespace pycgid {
 
@@ -37,11 +40,12 @@ void Poller::remove(int fd) {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
 }
 
+// By the call's number: not every C library has epoll_pwait2(2). Its time has 64 bits everywhere.
 bool Poller::wait(std::chrono::nanoseconds time) const {
   std::array<epoll_event, 64> events;
-  const timespec left{0, time.count()};
-  const int count =
-      ::epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()), &left, nullptr);
+  const __kernel_timespec left{0, time.count()};
+  const long count = ::syscall(SYS_epoll_pwait2, epoll_.get(), events.data(), events.size(), &left,
+                               nullptr, std::size_t{0});
   return count >= 0 || errno == EINTR;
 }
 

@@ -11,8 +11,7 @@ namespace pycgid {
 std::string describe_exit(int wait_status) {
   if (WIFEXITED(wait_status)) return concat("exited with status ", WEXITSTATUS(wait_status));
   const int signal = WTERMSIG(wait_status);
-  const char* name = sigdescr_np(signal);
-  return concat("was killed by signal ", signal, " (", name == nullptr ? "unknown" : name, ")",
+  return concat("was killed by signal ", signal, " (", ::strsignal(signal), ")",
                 WCOREDUMP(wait_status) ? ", core dumped" : "");
 }
 
