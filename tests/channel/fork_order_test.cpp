@@ -1,6 +1,7 @@
 // Orders to a template and reports of its workers.
 #include "pyhost/fork_order.h"
 
+#include "tests/channel/support.h"
 #include "tests/unit/catch.h"
 
 #include <array>
@@ -99,7 +100,7 @@ TEST_CASE("fork order: a link that is closed or misused", "[fork_order]") {
     // From this side it looks like an order, of eight bytes and five descriptors.
     REQUIRE(send_order(link.workers.get(), order_with(pipe)));
     CHECK(link.hear() == Received::closed);
-    CHECK(at_end(pipe));
+    if (channel_test::closes_excess_descriptors()) CHECK(at_end(pipe));
   }
 }
 

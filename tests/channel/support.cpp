@@ -4,11 +4,18 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -25,6 +32,106 @@ int Deadline::left_ms() const {
 std::uint32_t Random::any() {
   state_ = state_ * 6364136223846793005U + 1442695040888963407U;
   return static_cast<std::uint32_t>(state_ >> 32);
+}
+
+bool send_descriptors(int socket, std::string_view text, const std::array<int, 3>& fds) {
+  iovec part{const_cast<char*>(text.data()), text.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fds)> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = CMSG_LEN(sizeof fds);
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof fds);
+  std::memcpy(CMSG_DATA(header), fds.data(), sizeof fds);
+  return ::sendmsg(socket, &message, 0) == static_cast<ssize_t>(text.size());
+}
+
+std::ptrdiff_t open_descriptors() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+}
+
+bool closes_excess_descriptors() {
+  std::array<int, 2> ends{};
+  REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) == 0);
+  const UniqueFd sender(ends[0]);
+  const UniqueFd receiver(ends[1]);
+  REQUIRE(send_descriptors(sender.get(), "x", {sender.get(), sender.get(), sender.get()}));
+  const auto before = open_descriptors();
+  char byte = 0;
+  iovec part{&byte, 1};
+  alignas(cmsghdr) std::array<char, CMSG_LEN(sizeof(int))> room_for_one{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = room_for_one.data();
+  message.msg_controllen = room_for_one.size();
+  REQUIRE(::recvmsg(receiver.get(), &message, MSG_CMSG_CLOEXEC) == 1);
+  int received = -1;
+  std::memcpy(&received, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof received);
+  const UniqueFd given(received);
+  const auto more = open_descriptors() - before;
+  if (more == 1) {
+    CHECK((message.msg_flags & MSG_CTRUNC) != 0);
+    return true;
+  }
+  const char* const emulator = std::getenv("PYCGID_EMULATOR");
+  std::cerr << "not checked, as " << (emulator == nullptr ? "this system" : emulator)
+            << " leaves open what recvmsg() had no room for: " << more - 1 << " descriptors\n";
+  CHECK(emulator != nullptr);
+  return false;
+}
+
+namespace {
+
+// How often two threads each stored a word, and then both missed the other's, until the first time.
+bool both_miss() {
+  constexpr int kRounds = 3'000'000;
+  std::atomic<int> round{0};
+  std::atomic<int> answered{0};
+  std::array<std::atomic<int>, 2> stored{};
+  bool missed = false;
+  const auto pause = [](int length) {
+    for (volatile int left = length; left > 0;) left = left - 1;
+  };
+  std::thread other([&] {
+    for (int i = 1; i <= kRounds; ++i) {
+      while (round.load() < i) {
+      }
+      pause(i * 7 % 97);
+      stored[1].store(i);
+      missed = stored[0].load() != i;
+      answered.store(i);
+    }
+  });
+  bool both = false;
+  for (int i = 1; i <= kRounds; ++i) {
+    round.store(both ? kRounds : i);
+    if (both) break;
+    pause(i % 101);
+    stored[0].store(i);
+    const bool missed_here = stored[1].load() != i;
+    while (answered.load() != i) {
+    }
+    both = missed && missed_here;
+  }
+  other.join();
+  return both;
+}
+
+}  // namespace
+
+bool orders_stores_before_loads() {
+  static const char* const emulator = std::getenv("PYCGID_EMULATOR");
+  static const bool ordered = emulator == nullptr || !both_miss();
+  if (!ordered) {
+    std::cerr << "not checked, as with " << emulator
+              << " two threads can each miss what the other has just stored\n";
+  }
+  return ordered;
 }
 
 bool eventually(const std::function<bool()>& condition) {

@@ -5,7 +5,9 @@
 #include "pyhost/channel.h"
 #include "pyhost/internal/channel_map.h"
 
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -43,6 +45,22 @@ class Random {
  private:
   std::uint64_t state_;
 };
+
+// One message with the three descriptors beside it.
+bool send_descriptors(int socket, std::string_view text, const std::array<int, 3>& fds);
+std::ptrdiff_t open_descriptors();
+
+// Whether the system closes what a message brings beyond the receiver's room for descriptors. Linux
+// does. qemu-user doesn't, and then says so on standard error: it gives the kernel room for twice
+// as many (do_sendrecvmsg_locked in its linux-user/syscall.c) and forgets those that are too many.
+// Any other system, which PYCGID_EMULATOR doesn't name, fails the test.
+bool closes_excess_descriptors();
+
+// Whether of two threads that store and then load, all in one order, one sees the other's store:
+// what every hand-over between gateway and worker stands on. qemu-user on x86 loses that for ARM's
+// STLR and LDAR (it has a fence before the one and behind the other, and none between), which is
+// seen by trying; then says so on standard error. Only looked at under PYCGID_EMULATOR.
+bool orders_stores_before_loads();
 
 // Yields until `condition` holds; false when that takes too long.
 bool eventually(const std::function<bool()>& condition);
