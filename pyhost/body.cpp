@@ -32,7 +32,8 @@ Body::Body(WorkerEnd& worker, const TakenRequest& request)
 
 Body::Body(Body& front, std::uint64_t at)
     : worker_(front.worker_),
-      window_(front.window_.substr(std::min<std::uint64_t>(at, front.window_.size()))),
+      window_(front.window_.substr(
+          static_cast<std::size_t>(std::min<std::uint64_t>(at, front.window_.size())))),
       source_(front.source_),
       slot_(front.slot_),
       generation_(front.generation_),

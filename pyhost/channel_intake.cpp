@@ -45,7 +45,10 @@ TakenRequest WorkerEnd::State::begin(std::uint32_t entry) {
   const std::string_view area(map.request_area(slot).data(), map.request_area(slot).size());
   request.params = area.substr(0, head.params_bytes);
   if (head.body == BodyMode::inlined) {
-    request.inlined_body = area.substr(request.params.size()).substr(0, head.body_bytes);
+    const std::string_view rest = area.substr(request.params.size());
+    const auto bytes =
+        static_cast<std::size_t>(std::min<std::uint64_t>(head.body_bytes, rest.size()));
+    request.inlined_body = rest.substr(0, bytes);
     head.body_bytes = request.inlined_body.size();
   }
   return request;

@@ -50,7 +50,7 @@ void set_process_title(std::string_view title) {
   const Area area = argument_area();
   constexpr std::uint64_t kMaxArea = 1 << 20;
   if (area.start == 0 || area.end <= area.start + 1 || area.end - area.start > kMaxArea) return;
-  const std::size_t size = area.end - area.start;
+  const auto size = static_cast<std::size_t>(area.end - area.start);
   Buffer bytes;
   if (!bytes.reserve(size)) return;
   std::memset(bytes.data(), 0, size);

@@ -89,7 +89,8 @@ Response::Sent Response::write(Ticket ticket, std::string_view bytes) {
 
 Response::Sent Response::send(std::string_view bytes) {
   if (!head_.is_set()) return Sent::no_head;
-  const std::string_view fitting = bytes.substr(0, std::min<std::uint64_t>(bytes.size(), wanted()));
+  const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), wanted()));
+  const std::string_view fitting = bytes.substr(0, room);
   if (!push_head() || !push(BlockType::body, fitting)) return Sent::gone;
   count(fitting.size());
   return fitting.size() < bytes.size() ? Sent::surplus : Sent::ok;

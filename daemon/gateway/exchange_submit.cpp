@@ -122,7 +122,9 @@ void Exchange::lose_body(std::error_code error) {
 
 std::size_t Exchange::feed_from_store() {
   pyhost::GatewayEnd& channel = worker_->channel();
-  if (body_.in_memory()) return channel.write_body(slot_, body_.memory().substr(fed_));
+  if (body_.in_memory()) {
+    return channel.write_body(slot_, body_.memory().substr(static_cast<std::size_t>(fed_)));
+  }
   std::array<char, 64 * 1024> chunk;
   const ssize_t count = ::pread(body_.file(), chunk.data(), chunk.size(), static_cast<off_t>(fed_));
   if (count <= 0) {

@@ -11,7 +11,7 @@ constexpr std::size_t kMaxLiveRequests = 256;
 constexpr std::uint64_t kMaxUnreadAnswers = 1 << 20;
 
 fcgi::Limits limits_of(const PoolSettings& pool) {
-  return {.params = pool.max_params, .requests = kMaxLiveRequests};
+  return {.params = static_cast<std::size_t>(pool.max_params), .requests = kMaxLiveRequests};
 }
 
 Exchange::Role role_of(fcgi::Role role) {

@@ -1,5 +1,7 @@
 #include "daemon/gateway/output_queue.h"
 
+#include "daemon/at_once.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <sys/sendfile.h>
@@ -62,7 +64,7 @@ OutputQueue::Flushed OutputQueue::send_bytes(int socket, std::size_t end) {
 OutputQueue::Flushed OutputQueue::send_file(int socket) {
   FilePiece& piece = files_->front();
   auto offset = static_cast<off_t>(piece.offset);
-  const ssize_t count = ::sendfile(socket, piece.file->get(), &offset, piece.length);
+  const ssize_t count = ::sendfile(socket, piece.file->get(), &offset, at_once(piece.length));
   if (count < 0) {
     if (errno == EINTR) return Flushed::all;
     if (errno == EIO) return Flushed::unreadable_file;

@@ -124,7 +124,9 @@ std::uint64_t Reply::allowed(std::uint64_t bytes) {
 
 Reply::Progress Reply::take_body(std::string_view bytes, ReplyTarget& target) {
   if (const auto progress = send_head(target); progress != Progress::complete) return progress;
-  if (const auto count = allowed(bytes.size())) target.send(bytes.substr(0, count));
+  if (const auto count = static_cast<std::size_t>(allowed(bytes.size()))) {
+    target.send(bytes.substr(0, count));
+  }
   return Progress::complete;
 }
 

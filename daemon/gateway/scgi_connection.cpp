@@ -6,7 +6,7 @@ namespace pycgid {
 
 ScgiConnection::ScgiConnection(const ExchangeContext& context, ConnectionOwner& owner, Peer peer)
     : Connection(context, owner, std::move(peer)),
-      decoder_(scgi::Limits{.params = context.pool.max_params}) {}
+      decoder_(scgi::Limits{.params = static_cast<std::size_t>(context.pool.max_params)}) {}
 
 // S6: the front may close its sending half behind the body.
 bool ScgiConnection::survives_eof() const {

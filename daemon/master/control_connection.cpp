@@ -1,6 +1,7 @@
 // A connection of pycgidctl's, see control_connection.h.
 #include "daemon/master/control_connection.h"
 
+#include "daemon/at_once.h"
 #include "daemon/control_protocol.h"
 #include "daemon/text.h"
 
@@ -97,7 +98,8 @@ bool ControlConnection::write_text() {
 
 bool ControlConnection::write_memory() {
   while (memory_left_ > 0) {
-    const ssize_t sent = ::sendfile(socket_.get(), memory_.get(), &memory_at_, memory_left_);
+    const ssize_t sent =
+        ::sendfile(socket_.get(), memory_.get(), &memory_at_, at_once(memory_left_));
     if (sent <= 0) {
       if (!would_block(sent)) hang_up();
       return false;

@@ -5,6 +5,7 @@
 #include "tests/unit/catch.h"
 
 #include <chrono>
+#include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
@@ -79,7 +80,7 @@ struct Mapped {
     std::ifstream maps("/proc/self/maps");
     for (std::string line; std::getline(maps, line);) {
       if (line.find("pycgid-channel") == std::string::npos) continue;
-      std::sscanf(line.c_str(), "%lx-%lx", &first, &last);
+      std::sscanf(line.c_str(), "%" SCNxPTR "-%" SCNxPTR, &first, &last);
     }
   }
   bool holds(std::string_view bytes) const {

@@ -59,7 +59,7 @@ class FileSizeLimit {
 
 // What a reader that takes over the descriptor sees.
 std::string content(const BodyStore& store) {
-  std::string text(store.size() + 1, '\0');
+  std::string text(static_cast<std::size_t>(store.size()) + 1, '\0');
   const ssize_t got = ::read(store.file(), text.data(), text.size());
   text.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
   return text;

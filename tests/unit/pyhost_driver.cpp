@@ -249,7 +249,7 @@ void Worker::take_file(std::uint32_t slot, std::string_view bytes, Answer& answe
   std::memcpy(&range, bytes.data(), sizeof range);
   const UniqueFd file = gateway_->receive_file(slot);
   REQUIRE(file);
-  std::string content(range.length, '\0');
+  std::string content(static_cast<std::size_t>(range.length), '\0');
   REQUIRE(::pread(file.get(), content.data(), content.size(), static_cast<off_t>(range.offset)) ==
           static_cast<ssize_t>(content.size()));
   answer.body += content;

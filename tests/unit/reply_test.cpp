@@ -24,7 +24,7 @@ class CollectingTarget final : public pycgid::ReplyTarget {
   }
   void send_file(std::shared_ptr<pyhost::UniqueFd> file, std::uint64_t offset,
                  std::uint64_t length) override {
-    std::string bytes(length, '\0');
+    std::string bytes(static_cast<std::size_t>(length), '\0');
     const ssize_t count =
         ::pread(file->get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
     REQUIRE(count == static_cast<ssize_t>(length));
