@@ -24,9 +24,11 @@ target_sources(daemon_core PRIVATE
   gateway/overload_notices.cpp
   gateway/own_pages.cpp
   gateway/peer_filter.cpp
+  gateway/peer_notices.cpp
   gateway/poller.cpp
   gateway/pool.cpp
   gateway/pools.cpp
+  gateway/repeated_notice.cpp
   gateway/reply.cpp
   gateway/request_deadlines.cpp
   gateway/response_head.cpp

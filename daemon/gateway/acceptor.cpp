@@ -1,8 +1,10 @@
 #include "daemon/gateway/acceptor.h"
 
 #include "daemon/log.h"
+#include "daemon/text.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,6 +16,7 @@ namespace pycgid {
 namespace {
 
 constexpr int kAcceptsPerTurn = 64;
+constexpr std::chrono::seconds kNoticeEvery{1};
 
 bool is_shortage(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
@@ -21,9 +24,20 @@ bool is_shortage(int error) {
 
 }  // namespace
 
-Acceptor::Acceptor(ListeningSocket listener, Poller& poller, const PeerFilter& peers,
+Acceptor::Acceptor(ListeningSocket listener, EventLoop& loop, const PeerFilter& peers,
                    AcceptorOwner& owner)
-    : listener_(std::move(listener)), poller_(poller), peers_(peers), owner_(owner) {}
+    : listener_(std::move(listener)),
+      loop_(loop),
+      peers_(peers),
+      owner_(owner),
+      refusals_(loop, kNoticeEvery, [this](std::uint64_t more) {
+        tell_refused(concat(more, " more connections in the last second"));
+      }) {}
+
+void Acceptor::tell_refused(std::string_view what) const {
+  log_notice(concat("refused ", what, " on ", listener_.text,
+                    " (option \"allow-peer\" or FCGI_WEB_SERVER_ADDRS)"));
+}
 
 Acceptor::~Acceptor() {
   pause();
@@ -31,12 +45,12 @@ Acceptor::~Acceptor() {
 
 void Acceptor::open() {
   if (std::exchange(open_, true)) return;
-  poller_.add(listener_.fd.get(), EPOLLIN, *this);
+  loop_.poller().add(listener_.fd.get(), EPOLLIN, *this);
 }
 
 void Acceptor::pause() {
   if (!std::exchange(open_, false)) return;
-  poller_.remove(listener_.fd.get());
+  loop_.poller().remove(listener_.fd.get());
 }
 
 void Acceptor::on_events(std::uint32_t) {
@@ -65,8 +79,7 @@ Acceptor::Accepted Acceptor::accept_one() {
     return Accepted::short_of_something;
   }
   if (!peers_.allows(peer)) {
-    log_notice("refused a connection from " + peer_name(peer) + " on " + listener_.text +
-               " (option \"allow-peer\" or FCGI_WEB_SERVER_ADDRS)");
+    if (refusals_.is_due()) tell_refused("a connection from " + peer_name(peer));
     return Accepted::one;
   }
   if (peer.ss_family != AF_UNIX) {

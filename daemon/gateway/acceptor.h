@@ -1,11 +1,14 @@
 // Accepts connections from one listening socket.
 #pragma once
 
+#include "daemon/gateway/event_loop.h"
 #include "daemon/gateway/gateway.h"
 #include "daemon/gateway/peer_filter.h"
 #include "daemon/gateway/poller.h"
+#include "daemon/gateway/repeated_notice.h"
 
 #include <string>
+#include <string_view>
 
 namespace pycgid {
 
@@ -24,7 +27,8 @@ class AcceptorOwner {
 
 class Acceptor final : public Watched {
  public:
-  Acceptor(ListeningSocket listener, Poller& poller, const PeerFilter& peers, AcceptorOwner& owner);
+  Acceptor(ListeningSocket listener, EventLoop& loop, const PeerFilter& peers,
+           AcceptorOwner& owner);
   ~Acceptor();
 
   const ListeningSocket& listener() const { return listener_; }
@@ -41,11 +45,13 @@ class Acceptor final : public Watched {
   void on_events(std::uint32_t events) override;
   enum class Accepted { one, nothing, short_of_something };
   Accepted accept_one();
+  void tell_refused(std::string_view what) const;
 
   ListeningSocket listener_;
-  Poller& poller_;
+  EventLoop& loop_;
   const PeerFilter& peers_;
   AcceptorOwner& owner_;
+  RepeatedNotice refusals_;
   bool open_ = false;
   bool closing_ = false;
 };

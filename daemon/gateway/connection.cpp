@@ -2,6 +2,7 @@
 
 #include "daemon/gateway/dispatcher.h"
 #include "daemon/log.h"
+#include "daemon/text.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -184,8 +185,10 @@ void Connection::fail(std::string_view why) {
 
 void Connection::complain(std::string_view why) const {
   if (why.empty()) return;
+  PeerNotices& notices = context_.dispatcher.peer_notices();
+  if (!notices.is_due({LogLevel::warning, "connections closed", why})) return;
   log_line(LogLevel::warning, context_.pool.name,
-           "connection from " + peer_ + " closed: " + std::string(why));
+           concat("connection from ", peer_, " closed: ", why));
 }
 
 // Then a plain close could look like the regular end of the answer.

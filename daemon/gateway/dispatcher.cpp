@@ -35,6 +35,7 @@ Dispatcher::Dispatcher(EventLoop& loop, const PoolSettings& pool, TellMaster tel
       pool_(pool),
       tell_master_(std::move(tell_master)),
       notices_(loop, pool),
+      peer_notices_(loop, pool),
       watch_(loop, pool, *this, notices_, tell_master_),
       id_prefix_(random_prefix()) {}
 

@@ -7,6 +7,7 @@
 #include "daemon/gateway/exchange.h"
 #include "daemon/gateway/load_watch.h"
 #include "daemon/gateway/overload_notices.h"
+#include "daemon/gateway/peer_notices.h"
 #include "daemon/gateway/pool_stats.h"
 #include "daemon/gateway/worker.h"
 #include "daemon/gateway/worker_end.h"
@@ -60,6 +61,7 @@ class Dispatcher final : public WorkerOwner, private LoadSource {
   void note_ended() override;
   PoolStats& stats() { return stats_; }
   const PoolStats& stats() const { return stats_; }
+  PeerNotices& peer_notices() { return peer_notices_; }
   Load load() const override;
   std::uint32_t generation() const { return generation_; }
   const std::vector<std::unique_ptr<Worker>>& workers() const { return workers_; }
@@ -129,6 +131,7 @@ class Dispatcher final : public WorkerOwner, private LoadSource {
   std::map<std::uint32_t, Losses> losses_;  // by worker that is lost but not reaped
   PoolStats stats_;
   OverloadNotices notices_;
+  PeerNotices peer_notices_;
   LoadWatch watch_;
   bool queueing_ = false;              // at the end of the last turn
   Clock::time_point answered_{};       // when workers had something ready last

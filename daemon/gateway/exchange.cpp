@@ -6,6 +6,7 @@
 #include "daemon/gateway/own_pages.h"
 #include "daemon/gateway/worker.h"
 #include "daemon/log.h"
+#include "daemon/text.h"
 
 #include <algorithm>
 #include <array>
@@ -208,9 +209,14 @@ void Exchange::refuse(int status, std::string_view why) {
   const LogLevel level = status == 503   ? LogLevel::info
                          : status >= 500 ? LogLevel::error
                                          : LogLevel::notice;
-  log_line(level, context_.pool.name,
-           describe() + ": answered " + std::to_string(status) + ": " + std::string(why));
+  log_answer(level, status, why);
   answer_error(status, status == 503 ? kRetryAfterSeconds : 0);
+}
+
+void Exchange::log_answer(LogLevel level, int status, std::string_view why) const {
+  const std::string what = concat("answered ", status);
+  if (!context_.dispatcher.peer_notices().is_due({level, what, why})) return;
+  log_line(level, context_.pool.name, concat(describe(), ": ", what, ": ", why));
 }
 
 // A disk or a table of descriptors that is full has room again before long: 503. Anything else is a
@@ -219,10 +225,9 @@ void Exchange::refuse_unstored(std::error_code error) {
   const bool shortage = is_shortage(error);
   const int status = shortage ? 503 : 500;
   stats().count(Failure::internal);
-  log_problem("answered " + std::to_string(status) +
-              ": cannot keep its body in a temporary file in "
-              "\"" +
-              context_.settings.temp_dir + "\": " + error.message() + " (option \"temp-dir\")");
+  log_answer(LogLevel::error, status,
+             concat("cannot keep its body in a temporary file in \"", context_.settings.temp_dir,
+                    "\": ", error.message(), " (option \"temp-dir\")"));
   answer_error(status, shortage ? kRetryAfterSeconds : 0);
 }
 

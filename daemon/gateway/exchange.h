@@ -146,6 +146,7 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   void detach_worker();
   void note_dropped_header();
   void log_problem(std::string_view text) const;
+  void log_answer(LogLevel level, int status, std::string_view why) const;
   PoolStats& stats() const;
   void record_times() const;
 

@@ -237,8 +237,7 @@ void Gateway::listen(ListeningSocket listener) {
   Pool* pool = pools_.find(listener.pool);
   if (pool == nullptr) return;
   ++pool->listeners;
-  acceptors_.push_back(
-      std::make_unique<Acceptor>(std::move(listener), loop_.poller(), peers_, *this));
+  acceptors_.push_back(std::make_unique<Acceptor>(std::move(listener), loop_, peers_, *this));
 }
 
 // --- accepting ----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #include "daemon/log.h"
 #include "daemon/text.h"
 
+#include <cstdint>
 #include <string_view>
 
 namespace pycgid {
@@ -32,14 +33,16 @@ std::string threads_text(std::size_t threads) {
 OverloadNotices::OverloadNotices(EventLoop& loop, const PoolSettings& pool)
     : loop_(loop),
       pool_(pool),
-      full_(loop, pool, Failure::queue_full),
-      late_(loop, pool, Failure::queue_timeout),
-      not_started_(loop, pool, Failure::not_started) {}
+      full_(loop, kNoticeEvery, teller(Failure::queue_full)),
+      late_(loop, kNoticeEvery, teller(Failure::queue_timeout)),
+      not_started_(loop, kNoticeEvery, teller(Failure::not_started)) {}
 
 void OverloadNotices::refused(Failure cause) {
-  if (cause == Failure::queue_full) full_.add();
-  if (cause == Failure::queue_timeout) late_.add();
-  if (cause == Failure::not_started) not_started_.add();
+  RepeatedNotice* const notice = cause == Failure::queue_full      ? &full_
+                                 : cause == Failure::queue_timeout ? &late_
+                                 : cause == Failure::not_started   ? &not_started_
+                                                                   : nullptr;
+  if (notice != nullptr && notice->is_due()) say(cause, "");
 }
 
 void OverloadNotices::busy(std::size_t threads, std::size_t waiting) {
@@ -53,25 +56,14 @@ void OverloadNotices::busy(std::size_t threads, std::size_t waiting) {
                   " (option \"processes\" or \"threads\")"));
 }
 
-void OverloadNotices::Refusals::add() {
-  if (armed()) {
-    ++more_;
-    return;
-  }
-  say("");
-  loop_.timers().set(*this, loop_.now() + kNoticeEvery);
+RepeatedNotice::Tell OverloadNotices::teller(Failure cause) const {
+  return
+      [this, cause](std::uint64_t more) { say(cause, concat(more, " more in the last minute: ")); };
 }
 
-void OverloadNotices::Refusals::on_timer() {
-  if (more_ == 0) return;
-  say(concat(more_, " more in the last minute: "));
-  more_ = 0;
-  loop_.timers().set(*this, loop_.now() + kNoticeEvery);
-}
-
-void OverloadNotices::Refusals::say(const std::string& how_often) const {
+void OverloadNotices::say(Failure cause, const std::string& how_often) const {
   log_line(LogLevel::warning, pool_.name,
-           concat("answered 503: ", how_often, text_of(cause_, pool_)));
+           concat("answered 503: ", how_often, text_of(cause, pool_)));
 }
 
 }  // namespace pycgid

@@ -4,10 +4,10 @@
 
 #include "daemon/gateway/event_loop.h"
 #include "daemon/gateway/pool_stats.h"
+#include "daemon/gateway/repeated_notice.h"
 #include "daemon/settings.h"
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -25,27 +25,14 @@ class OverloadNotices {
   void busy(std::size_t threads, std::size_t waiting);
 
  private:
-  class Refusals final : public Timer {
-   public:
-    Refusals(EventLoop& loop, const PoolSettings& pool, Failure cause)
-        : loop_(loop), pool_(pool), cause_(cause) {}
-    void add();
-
-   private:
-    void on_timer() override;
-    void say(const std::string& how_often) const;
-
-    EventLoop& loop_;
-    const PoolSettings& pool_;
-    Failure cause_;
-    std::uint64_t more_ = 0;  // since the last line
-  };
+  RepeatedNotice::Tell teller(Failure cause) const;
+  void say(Failure cause, const std::string& how_often) const;
 
   EventLoop& loop_;
   const PoolSettings& pool_;
-  Refusals full_;
-  Refusals late_;
-  Refusals not_started_;
+  RepeatedNotice full_;
+  RepeatedNotice late_;
+  RepeatedNotice not_started_;
   std::optional<Clock::time_point> said_busy_;
 };
 

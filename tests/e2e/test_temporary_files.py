@@ -1,9 +1,10 @@
 """Bodies that find no room in option temp-dir: the request fails, and the log says why."""
 
 import os
+import re
 
 import pytest
-from harness import cgi, fastcgi
+from harness import cgi, fastcgi, processes
 
 BODY = bytes(1_000_000)
 SMALL_DISK = ["/usr/bin/unshare", "--mount", "/bin/sh", "-ec"]
@@ -36,3 +37,26 @@ def test_a_filters_data_that_does_not_fit_is_answered_503(daemon):
         connection.send(fastcgi.stdin() + fastcgi.stream(fastcgi.DATA, 1, BODY))
         assert connection.answer().status == 503
     daemon.wait_line(FULL)
+
+
+def test_a_flood_of_bodies_that_do_not_fit_is_not_one_of_lines(start, tmp_path):
+    """The access log has all of them."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to mount a small file system")
+    options = ("--fastcgi", "unix:{directory}/fastcgi", "--body-buffer", "16K")
+    options += ("--access-log", str(tmp_path / "access.log"))
+    daemon = start("mirror", *options, command=SMALL_DISK)
+    daemon.expect("temp-dir")
+    for _ in range(40):
+        assert daemon.post("/digest", BODY).status == 503
+    assert processes.wait_until(lambda: told_of(daemon) == 40)
+    assert daemon.count("temp-dir") < 40
+    daemon.stop()
+    lines = (tmp_path / "access.log").read_text("utf-8").splitlines()
+    assert sum(" 503 " in line for line in lines) == 40
+
+
+def told_of(daemon):
+    pattern = r"error mirror: answered 503: (\d+) more in the last second: "
+    more = re.findall(pattern, "\n".join(daemon.lines))
+    return daemon.count(r"request \S+ .*answered 503: cannot keep") + sum(map(int, more))
