@@ -4,11 +4,11 @@
 
 #include "pyhost/buffer.h"
 #include "pyhost/channel.h"
+#include "pyhost/mutex.h"
 #include "pyhost/unique_fd.h"
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <span>
 #include <string_view>
 
@@ -34,7 +34,7 @@ class Body {
 
   // Held around every other call: an application may read in a thread of its own, and that thread
   // must not reach into the next request when this one ends.
-  std::mutex& mutex() { return mutex_; }
+  Mutex& mutex() { return mutex_; }
 
   // In a fork of the worker: whether a call may be made, and whether what it read was still this
   // request's when it had read it. The ring is the parent's alone, and the parent may end the
@@ -69,7 +69,7 @@ class Body {
   Got read_ring(std::span<char> into, std::size_t& count);
   Got read_file(std::span<char> into, std::size_t& count);
 
-  std::mutex mutex_;
+  Mutex mutex_;
   WorkerEnd& worker_;
   std::string_view window_;           // of the request area or of buffer_
   Buffer buffer_;                     // read ahead, for lines

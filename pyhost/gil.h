@@ -6,8 +6,7 @@
 #pragma once
 
 #include "pyhost/internal/py.h"
-
-#include <mutex>
+#include "pyhost/mutex.h"
 
 namespace pyhost {
 
@@ -40,7 +39,7 @@ class Detach {
 // run while it is held, so no Python object is made, dropped or called but plain bytes.
 class AttachedLock {
  public:
-  explicit AttachedLock(std::mutex& mutex) : mutex_(mutex) {
+  explicit AttachedLock(Mutex& mutex) : mutex_(mutex) {
     if (mutex_.try_lock()) return;
     const Detach detach;
     mutex_.lock();
@@ -50,7 +49,7 @@ class AttachedLock {
   AttachedLock& operator=(const AttachedLock&) = delete;
 
  private:
-  std::mutex& mutex_;
+  Mutex& mutex_;
 };
 
 }  // namespace pyhost

@@ -14,11 +14,11 @@
 
 #include "pyhost/after_run.h"
 #include "pyhost/channel.h"
+#include "pyhost/mutex.h"
 #include "pyhost/response_head.h"
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <string_view>
 
 namespace pyhost {
@@ -96,7 +96,7 @@ class Response {
   std::atomic<Ticket> ticket_{0};    // written by begin()
   std::atomic<bool> closing_{true};  // end() was called: who comes now comes too late
 
-  std::mutex mutex_;
+  Mutex mutex_;
   static constexpr std::chrono::seconds kWritesGoOn{5};
 
   // Guarded by mutex_:

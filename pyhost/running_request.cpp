@@ -3,6 +3,7 @@
 #include "pyhost/gil.h"
 #include "pyhost/request_text.h"
 
+#include <mutex>
 #include <unistd.h>
 #include <utility>
 

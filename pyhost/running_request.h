@@ -18,13 +18,13 @@
 #include "pyhost/buffer.h"
 #include "pyhost/channel.h"
 #include "pyhost/internal/py.h"
+#include "pyhost/mutex.h"
 #include "pyhost/own_stack.h"
 #include "pyhost/short_text.h"
 #include "pyhost/stack_dump.h"
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <pthread.h>
 #include <sys/types.h>
@@ -89,7 +89,7 @@ class RunningRequest {
   const OwnStack stack_;
   std::string_view params_;  // of the running request
   std::atomic<std::uint64_t> running_{kNothing};
-  std::mutex mutex_;  // held by end(), so that what runs goes on running
+  Mutex mutex_;  // held by end(), so that what runs goes on running
   // Written by the thread itself: before the request is seen, then under mutex_.
   Phase phase_ = Phase::running;
   bool raised_ = false;  // guarded by mutex_
