@@ -57,7 +57,7 @@ bool EnvironBuilder::begin(PyObject* constants) {
 PyRef EnvironBuilder::build(std::string_view params) {
   ++request_;
   present_ = 0;
-  PyDict_Clear(others_.get());
+  if (PyDict_Size(others_.get()) > 0) PyDict_Clear(others_.get());
   ParamsReader reader(params);
   std::string_view name;
   std::string_view value;
@@ -67,26 +67,24 @@ PyRef EnvironBuilder::build(std::string_view params) {
   if (present_ < in_template_ && !remove_absent()) return {};
   auto environ = PyRef::steal(PyDict_Copy(template_.get()));
   if (!environ) return {};
-  if (PyDict_Update(environ.get(), others_.get()) < 0) return {};
+  const bool more = PyDict_Size(others_.get()) > 0;
+  if (more && PyDict_Update(environ.get(), others_.get()) < 0) return {};
   return environ;
 }
 
 std::string_view EnvironBuilder::value(std::string_view name) {
-  const Entry* entry = find(name);
-  if (entry == nullptr || entry->request != request_ || view(entry->name) != name) return {};
-  return view(entry->value);
+  const auto [entry, has_name] = find(name);
+  return has_name && entry->request == request_ ? view(entry->value) : std::string_view();
 }
 
 bool EnvironBuilder::add(std::string_view name, std::string_view value) {
-  Entry* entry = find(name);
+  const auto [entry, has_name] = find(name);
   if (entry == nullptr) {
     const PyRef key = decode(name);
     const PyRef text = key ? decode(value) : PyRef();
     return text && PyDict_SetItem(others_.get(), key.get(), text.get()) == 0;
   }
-  if (!entry->name || view(entry->name) != name) {
-    if (!rename(*entry, name)) return false;
-  }
+  if (!has_name && !rename(*entry, name)) return false;
   if (entry->request != request_) ++present_;
   entry->request = request_;
   if (entry->value && view(entry->value) == value) return true;
@@ -99,17 +97,17 @@ bool EnvironBuilder::add(std::string_view name, std::string_view value) {
 
 // The entry that has this name; else one to give it: a free one, or one whose variable this request
 // has not had so far; else null. Entries never become free again, so a free one ends the search.
-EnvironBuilder::Entry* EnvironBuilder::find(std::string_view name) {
-  if (name.size() > kMaxName) return nullptr;
+EnvironBuilder::Found EnvironBuilder::find(std::string_view name) {
+  if (name.size() > kMaxName) return {nullptr, false};
   const std::size_t home = hash(name);
   Entry* spare = nullptr;
   for (std::size_t i = 0; i < kProbes; ++i) {
     Entry& entry = entries_[(home + i) % kEntries];
-    if (!entry.name) return spare != nullptr ? spare : &entry;
-    if (view(entry.name) == name) return &entry;
+    if (!entry.name) return {spare != nullptr ? spare : &entry, false};
+    if (view(entry.name) == name) return {&entry, true};
     if (spare == nullptr && entry.request != request_) spare = &entry;
   }
-  return spare;
+  return {spare, false};
 }
 
 bool EnvironBuilder::rename(Entry& entry, std::string_view name) {

@@ -35,7 +35,11 @@ class EnvironBuilder {
   };
 
   bool add(std::string_view name, std::string_view value);
-  Entry* find(std::string_view name);
+  struct Found {
+    Entry* entry;  // null: the table has no room for the name
+    bool has_name;
+  };
+  Found find(std::string_view name);
   bool rename(Entry& entry, std::string_view name);
   bool remove(Entry& entry);
   bool remove_absent();

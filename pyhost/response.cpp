@@ -3,7 +3,6 @@
 #include "pyhost/gil.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace pyhost {
 
@@ -45,7 +44,7 @@ Response::Start Response::lend_head(Ticket ticket, bool replace, ResponseHead& h
   if (is_over(ticket)) return Start::over;
   const AttachedLock lock(mutex_);
   const Start start = may_start(ticket, replace);
-  if (start == Start::ok) head = std::move(spare_);
+  if (start == Start::ok) head.swap(spare_);
   return start;
 }
 
@@ -54,7 +53,9 @@ Response::Start Response::set_head(Ticket ticket, bool replace, ResponseHead& he
   if (is_over(ticket)) return Start::over;
   const AttachedLock lock(mutex_);
   const Start start = may_start(ticket, replace);
-  if (start == Start::ok) spare_ = std::exchange(head_, std::move(head));
+  if (start != Start::ok) return start;
+  head.swap(head_);
+  head.swap(spare_);
   return start;
 }
 

@@ -27,10 +27,16 @@ bool is_token(std::string_view text) {
 }
 
 // Besides a tab, which RFC 9110 section 5.5 allows in a value.
+constexpr std::array<bool, 256> kControlBytes = [] {
+  std::array<bool, 256> result{};
+  for (unsigned c = 0; c < 0x20; ++c) result[c] = c != '\t';
+  result[0x7F] = true;
+  return result;
+}();
+
 bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F;
-  });
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return kControlBytes[static_cast<unsigned char>(c)]; });
 }
 
 // `lower` is in lower case already.
@@ -59,6 +65,12 @@ void ResponseHead::clear() {
   lines_.clear();
   status_.clear();
   content_length_.reset();
+}
+
+void ResponseHead::swap(ResponseHead& other) noexcept {
+  lines_.swap(other.lines_);
+  status_.swap(other.status_);
+  content_length_.swap(other.content_length_);
 }
 
 bool ResponseHead::set(PyObject* status, PyObject* headers) {

@@ -14,6 +14,7 @@ namespace pyhost {
 class ResponseHead {
  public:
   void clear();
+  void swap(ResponseHead& other) noexcept;
 
   // False, with AssertionError set and nothing kept, when status or headers break PEP 3333's rules:
   // status is a str "NNN reason" or "NNN"; headers a list of (name, value) tuples of str; names are
