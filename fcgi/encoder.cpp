@@ -50,7 +50,19 @@ void append_struct(std::string& out, const Struct& value) {
 // `content` is at most kMaxContent bytes.
 void append_record(std::string& out, const FCGI_Header& head, std::string_view content) {
   append_struct(out, head);
-  out.append(content).append(padding_for(content.size()), '\0');
+  out.append(content);
+  if (const std::size_t padding = padding_for(content.size())) out.append(padding, '\0');
+}
+
+FCGI_EndRequestRecord end_request(std::uint16_t request_id, std::uint32_t app_status,
+                                  EndStatus status) {
+  return {header(FCGI_END_REQUEST, request_id, sizeof(FCGI_EndRequestBody)),
+          {.appStatusB3 = byte(app_status, 24),
+           .appStatusB2 = byte(app_status, 16),
+           .appStatusB1 = byte(app_status, 8),
+           .appStatusB0 = byte(app_status, 0),
+           .protocolStatus = static_cast<unsigned char>(status),
+           .reserved = {}}};
 }
 
 void append_stream(std::string& out, unsigned char type, std::uint16_t request_id,
@@ -73,20 +85,17 @@ void append_stderr(std::string& out, std::uint16_t request_id, std::string_view 
 }
 
 void append_end(std::string& out, std::uint16_t request_id, std::uint32_t app_status) {
-  append_struct(out, header(FCGI_STDOUT, request_id, 0));
-  append_end_request(out, request_id, app_status, EndStatus::request_complete);
+  struct {
+    FCGI_Header stdout_end;
+    FCGI_EndRequestRecord request_end;
+  } const records{header(FCGI_STDOUT, request_id, 0),
+                  end_request(request_id, app_status, EndStatus::request_complete)};
+  append_struct(out, records);
 }
 
 void append_end_request(std::string& out, std::uint16_t request_id, std::uint32_t app_status,
                         EndStatus status) {
-  append_struct(
-      out, FCGI_EndRequestRecord{header(FCGI_END_REQUEST, request_id, sizeof(FCGI_EndRequestBody)),
-                                 {.appStatusB3 = byte(app_status, 24),
-                                  .appStatusB2 = byte(app_status, 16),
-                                  .appStatusB1 = byte(app_status, 8),
-                                  .appStatusB0 = byte(app_status, 0),
-                                  .protocolStatus = static_cast<unsigned char>(status),
-                                  .reserved = {}}});
+  append_struct(out, end_request(request_id, app_status, status));
 }
 
 std::array<char, kHeaderBytes> stdout_header(std::uint16_t request_id, std::size_t content,

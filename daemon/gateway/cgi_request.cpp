@@ -17,6 +17,10 @@ namespace {
 
 constexpr std::string_view kServerSoftware = "pycgid/" PYCGID_VERSION;
 constexpr std::size_t kKeptCapacity = std::size_t{64} * 1024;
+// What most requests of browsers fit into: grown from nothing, memory is asked for, and copied, a
+// dozen times.
+constexpr std::size_t kUsualText = std::size_t{2} * 1024;
+constexpr std::size_t kUsualVariables = 48;
 
 bool is_reserved(std::string_view name) {
   return name.starts_with("wsgi.") || name.starts_with("pycgid.");
@@ -77,6 +81,10 @@ bool CgiRequest::first_sight(std::string_view name) {
 }
 
 void CgiRequest::push(Known known, std::string_view name, std::string_view value) {
+  if (variables_.empty()) {
+    text_.reserve(kUsualText);
+    variables_.reserve(kUsualVariables);
+  }
   Variable variable;
   variable.name = text_.append(name);
   variable.value = text_.append(value);

@@ -5,6 +5,8 @@
 #include "daemon/gateway/text_arena.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
 
 namespace pycgid {
 
@@ -15,12 +17,21 @@ constexpr std::size_t kShownBytes = 80;
 constexpr std::size_t kBareStatus = 3;  // digits
 
 // RFC 9110 section 7.6.1 and PEP 3333; "trailers" is what wsgiref and RFC 2616 13.5.1 call it.
+constexpr std::string_view kHopByHop[] = {
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization",
+    "te",         "trailer",    "trailers",           "transfer-encoding",
+    "upgrade"};
+
+// A bit for each length of a name, which tells most others apart.
+constexpr std::uint32_t kHopByHopSizes = [] {
+  std::uint32_t sizes = 0;
+  for (const std::string_view name : kHopByHop) sizes |= std::uint32_t{1} << name.size();
+  return sizes;
+}();
+
 bool is_hop_by_hop(std::string_view name) {
-  constexpr std::string_view kNames[] = {
-      "connection", "keep-alive", "proxy-authenticate", "proxy-authorization",
-      "te",         "trailer",    "trailers",           "transfer-encoding",
-      "upgrade"};
-  return std::any_of(std::begin(kNames), std::end(kNames),
+  if (name.size() >= 32 || (kHopByHopSizes >> name.size() & 1) == 0) return false;
+  return std::any_of(std::begin(kHopByHop), std::end(kHopByHop),
                      [name](std::string_view hop) { return equals_ignoring_case(name, hop); });
 }
 
@@ -37,10 +48,14 @@ std::string quoted(std::string_view text) {
   return result;
 }
 
+bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
 std::string_view trimmed(std::string_view text) {
-  const std::size_t start = std::min(text.find_first_not_of(" \t"), text.size());
-  const std::size_t end = text.find_last_not_of(" \t") + 1;
-  return text.substr(start, std::max(start, end) - start);
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 // 200 to 999: an interim answer is nothing an application may give.

@@ -31,6 +31,8 @@ class TextArena {
   // Gives memory above `kept_capacity` back.
   void clear(std::size_t kept_capacity) { empty_text(text_, kept_capacity); }
 
+  void reserve(std::size_t capacity) { text_.reserve(capacity); }
+
   Slice append(std::string_view text) {
     const std::size_t start = text_.size();
     text_.append(text);
