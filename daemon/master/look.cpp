@@ -36,7 +36,8 @@ void write_all(int fd, std::string_view text) {
 // Never returns to what the master would do next. What it would keep open (listening sockets, the
 // gateway's link) must not stay open for as long as a dead file server holds it.
 [[noreturn]] void look_in_child(const LookRequest& request, int fd, pid_t master) {
-  std::array<int, 1> kept{fd};
+  std::vector<int> kept = request.descriptors;
+  kept.push_back(fd);
   close_descriptors_except(kept);
   const LookReporter reporter(fd, master);
   if (!reporter.die_with_master()) ::_exit(1);

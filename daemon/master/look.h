@@ -45,9 +45,10 @@ struct LookRequest {
   std::string object;  // `the files of pool "blog"`
   std::string user;    // whose rights the process takes; empty: nobody else's
   OptionPlaces places;
-  // Runs in the new process, which has no descriptors but 0, 1, 2 and its own; returns the result
-  // or throws StartupError.
+  // Runs in the new process, which has no descriptors but 0, 1, 2, its own and `descriptors`;
+  // returns the result or throws StartupError.
   std::function<std::string(const LookReporter&)> task;
+  std::vector<int> descriptors = {};  // borrowed
   Milliseconds patience = kLookPatience;
 };
 

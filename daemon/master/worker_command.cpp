@@ -4,6 +4,7 @@
 #include "daemon/address.h"
 #include "daemon/master/chroot_copies.h"
 #include "daemon/master/find_python.h"
+#include "daemon/master/libexec_files.h"
 #include "daemon/master/pool_supervisor.h"
 #include "daemon/master/socket_reach.h"
 #include "daemon/master/worker_place.h"
@@ -82,10 +83,17 @@ LookRequest worker_look(const Settings& settings, const PoolSettings& pool,
     check_worker_files(settings, pool, reporter);
     return find_python(settings, pool, what.environment, reporter);
   };
-  return {.object = concat("the files of pool ", in_quotes(pool.name)),
-          .user = pool.user,
-          .places = pool.places,
-          .task = task};
+  LookRequest request{.object = concat("the files of pool ", in_quotes(pool.name)),
+                      .user = pool.user,
+                      .places = pool.places,
+                      .task = task};
+  // What the copies below another root are compared with.
+  if (!pool.chroot.empty()) {
+    for (const LibexecFiles::File& file : settings.libexec_files->files()) {
+      request.descriptors.push_back(file.fd.get());
+    }
+  }
+  return request;
 }
 
 WorkerCommand make_worker_command(const Settings& settings, const PoolSettings& pool,
