@@ -41,7 +41,7 @@ int wait_for_any(std::vector<pollfd>& entries, int patience) {
   constexpr int kNowAndThen = 1000;
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
-  const std::size_t most = std::min<std::size_t>(entries.size(), limit.rlim_cur);
+  const auto most = static_cast<std::size_t>(std::min<rlim_t>(entries.size(), limit.rlim_cur));
   for (std::size_t i = most; i < entries.size(); ++i) entries[i].revents = POLLIN;
   return ::poll(entries.data(), most, patience < 0 ? kNowAndThen : std::min(patience, kNowAndThen));
 }
