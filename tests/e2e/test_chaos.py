@@ -11,7 +11,7 @@ import time
 
 import pytest
 from harness import cgi, fastcgi, processes
-from harness.daemon import Daemon, common_options
+from harness.daemon import Daemon, common_options, worker_env
 from harness.fastcgi import KEEP
 
 SECONDS = float(os.environ.get("PYCGID_CHAOS_SECONDS", "120"))
@@ -35,14 +35,13 @@ def application(environ, start_response):
 DIGEST = hashlib.sha256(BODY).hexdigest()
 
 
-def configuration(directory):
+def configuration(directory, environment):
     """Two pools, alike but for their names, and that one of them is preloaded."""
     lines = ["body-buffer = 64K", "queue-timeout = 120s", f"chdir = {directory}", "app = chaos_app"]
     lines += [f"processes = {PROCESSES}", f"threads = {THREADS}"]
-    options = common_options()
-    if "--allow-root" in options:
+    if "--allow-root" in common_options():
         lines.append("allow-root = yes")
-    lines += [f"env = {value}" for name, value in zip(options, options[1:]) if name == "--env"]
+    lines += [f"env = {setting}" for setting in environment]
     pools = ("\n".join([f"[{pool}]", f"fastcgi = unix:{directory}/{pool}.sock", *lines])
              for pool in POOLS)
     return "\n".join(pools) + "\npreload = yes\n"
@@ -161,7 +160,7 @@ def is_whole(daemon, before):
 def test_killing_any_process_loses_only_what_ran_in_it(tmp_path):
     os.chmod(tmp_path, 0o755)
     (tmp_path / "chaos_app.py").write_text(APPLICATION)
-    (tmp_path / "pycgid.conf").write_text(configuration(tmp_path))
+    (tmp_path / "pycgid.conf").write_text(configuration(tmp_path, worker_env()))
     seed = random.randrange(1 << 32)
     print("seed", seed)
     chaos = Chaos(tmp_path, random.Random(seed))
@@ -208,7 +207,7 @@ def test_a_killed_master_leaves_nothing_under_load(tmp_path):
     """And the next daemon starts on the sockets that the first one left."""
     os.chmod(tmp_path, 0o755)
     (tmp_path / "chaos_app.py").write_text(APPLICATION)
-    (tmp_path / "pycgid.conf").write_text(configuration(tmp_path))
+    (tmp_path / "pycgid.conf").write_text(configuration(tmp_path, worker_env()))
     chaos = Chaos(tmp_path, random.Random(1))
     daemon = chaos.start_daemon()
     for client in chaos.clients:

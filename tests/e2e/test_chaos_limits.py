@@ -6,13 +6,14 @@ import collections
 import contextlib
 import os
 import random
+import re
 import resource
 import signal
 import time
 
 import pytest
 from harness import cgi, fastcgi, processes
-from harness.daemon import Daemon
+from harness.daemon import Daemon, worker_env
 from test_chaos import (
     APPLICATION,
     BODY,
@@ -36,6 +37,7 @@ mount -t tmpfs -o size=3m,mode=1777 tmpfs "$1" && mount -t tmpfs -o size=1m,mode
 shift 2
 exec "$@"
 """
+WORKER_ENV = [f"env = {setting}" for setting in worker_env()]
 EDITS = {
     "fewer workers": lambda text, _: text.replace(f"processes = {PROCESSES}", "processes = 1"),
     "more threads": lambda text, _: text.replace("threads = 2", "threads = 4"),
@@ -68,14 +70,16 @@ class Trouble(Chaos):
         self.logs = os.path.join(directory, "logs")
         os.mkdir(self.logs)
         self.file = os.path.join(directory, "pycgid.conf")
-        self.sound = configuration(directory) + f"access-log = {self.logs}/access.log\n"
+        self.sound = configuration(directory, []) + f"access-log = {self.logs}/access.log\n"
         self.write(self.sound)
         self.kinds = [self.stopped, self.full_disk, self.few_descriptors, self.edited]
         self.kinds += [] if SANITIZED else [self.little_memory]
         self.happened = collections.Counter()
 
     def write(self, text):
-        """In one step, as editors do; in latin-1, so that every byte is possible."""
+        """In one step, as editors do; in latin-1, so that every byte is possible. What a sanitizer
+        needs is out of the editor's reach: without its options it reports CPython's leaks."""
+        text = re.sub(r"^\[.*\]$", lambda head: "\n".join([head[0], *WORKER_ENV]), text, flags=re.M)
         with open(f"{self.file}.new", "w", encoding="latin-1", newline="") as file:
             file.write(text)
         os.rename(f"{self.file}.new", self.file)
