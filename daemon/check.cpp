@@ -124,11 +124,9 @@ void try_application(const WorkerPlan& plan) {
   worker.take_channel();
   const TimePoint now = std::chrono::steady_clock::now();
   const int wait_status = end_worker(worker, output, too_late ? now : now + kEndPatience);
-  if (too_late) fail_start(ExitStatus::temporary, start_timeout_text(plan.pool));
-  if (!line) {
-    fail_start(ExitStatus::temporary,
-               concat(worker.object(), " ", describe_exit(wait_status), " before it was ready"));
-  }
+  if (too_late)
+    fail_start(ExitStatus::temporary, start_timeout_text(plan.pool, worker.has_begun()));
+  if (!line) throw early_end(plan.pool, worker.object(), wait_status, worker.has_begun());
   if (*line != "ready") throw parse_complaint(*line, plan.pool.places);
 }
 

@@ -45,8 +45,19 @@ bool has_control(std::string_view text) {
 // environment may have more than one line.
 std::string unfit(const OptionRow& row, std::string_view value) {
   if (value.find('\0') != std::string_view::npos) return "must not hold a NUL byte";
+  // The system starts no program with an argument or a variable of 128 KiB (MAX_ARG_STRLEN).
+  constexpr std::size_t kMostValue = 130'000;
+  if (value.size() > kMostValue) {
+    return concat("has ", value.size(), " bytes, and the system lets a program have no more than ",
+                  kMostValue, " in one piece; put it into a file");
+  }
   if (row.name == "env" || !has_control(value)) return {};
   return "must not hold control characters";
+}
+
+std::string beginning_of(const std::string& value) {
+  constexpr std::size_t kShown = 1000;
+  return value.size() <= kShown ? value : concat(value.substr(0, kShown), "...");
 }
 
 void apply(Settings& settings, const GivenOption& option) {
@@ -58,7 +69,7 @@ void apply(Settings& settings, const GivenOption& option) {
   std::string wrong = unfit(row, option.value);
   if (wrong.empty()) wrong = row.set(settings, option.value, row);
   if (wrong.empty()) return note_place(settings, option);
-  refuse(option.where, concat("bad value ", in_quotes(option.value), " for option ",
+  refuse(option.where, concat("bad value ", in_quotes(beginning_of(option.value)), " for option ",
                               in_quotes(row.name), ": ", wrong));
 }
 

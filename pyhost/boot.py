@@ -1,8 +1,9 @@
 """The worker's main program: PYTHON boot.py key=value...
 
 The master starts it with the application's own Python. It loads the module pycgid_host that was
-built for this Python, imports the application, says on descriptor `status_fd` how that went (`ready`,
-or `error STATUS MESSAGE`, one line), and answers the gateway's requests until there are no more.
+built for this Python, imports the application, says on descriptor `status_fd` that it has `begun`, and
+how that went (`ready`, or `error STATUS MESSAGE`, one line each), and answers the gateway's requests
+until there are no more.
 
 With `orders_fd` it becomes the template of option "preload" instead (template.py), and what is
 forked from that goes on here.
@@ -152,6 +153,8 @@ def main():
     options = parse(sys.argv[1:])
     for name in DESCRIPTORS.intersection(options):
         os.set_inheritable(options[name], False)
+    # What ends before this is no Python.
+    os.write(options["status_fd"], b"begun\n")
     try:
         run(options, OwnFiles(options))
     except Refused as refusal:

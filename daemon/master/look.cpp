@@ -106,7 +106,8 @@ Look::Look(LookRequest request, TimePoint now)
 Look::~Look() {
   if (pid_ <= 0) return;
   ::kill(pid_, SIGKILL);
-  ::waitpid(pid_, nullptr, WNOHANG);
+  // The pipe's end is the end of a process, a moment before it can be reaped.
+  ::waitpid(pid_, nullptr, has_ended_ ? 0 : WNOHANG);
 }
 
 void Look::read() {
@@ -116,6 +117,7 @@ void Look::read() {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return;
     if (got > 0) said_.append(chunk.data(), static_cast<std::size_t>(got));
+    if (got == 0) has_ended_ = true;
     if (got <= 0 || said_.size() > kMostText) pipe_.reset();
   }
 }

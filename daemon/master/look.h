@@ -89,6 +89,7 @@ class Look {
   pid_t pid_ = -1;  // -1: reaped
   pid_t process_ = -1;
   pyhost::UniqueFd pipe_;
+  bool has_ended_ = false;  // by itself, or killed by somebody
   std::string said_;
 };
 

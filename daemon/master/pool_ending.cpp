@@ -46,7 +46,8 @@ void PoolSupervisor::cut(WorkerProcess& worker, TimePoint now) {
 // What takes too long to start is killed; what takes too long to end is cut first.
 void PoolSupervisor::on_overdue(WorkerProcess& worker, TimePoint now) {
   if (worker.state() == WorkerState::starting) {
-    worker.blame(ExitStatus::temporary, start_timeout_text(settings_of(worker.generation())));
+    const PoolSettings& settings = settings_of(worker.generation());
+    worker.blame(ExitStatus::temporary, start_timeout_text(settings, has_begun(worker)));
   } else if (worker.state() == WorkerState::warming) {
     worker.blame(ExitStatus::temporary,
                  concat("the requests of option \"warmup\" were not answered within ",

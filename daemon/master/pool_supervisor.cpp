@@ -232,8 +232,11 @@ void PoolSupervisor::report_end(const WorkerProcess& worker, int wait_status, Ti
   }
   if (worker.generation() == candidate_) {
     tell(MessageType::worker_exited, worker, {});
-    const std::string who = worker.fault().empty() ? worker.object() + " " : "";
-    give_up_candidate(worker.fault_status(), who + what, now);
+    const StartupError early = early_end(settings_of(candidate_), worker.object(), wait_status,
+                                         worker.was_ready() || has_begun(worker));
+    const bool is_told = !worker.fault().empty();
+    give_up_candidate(is_told ? worker.fault_status() : early.status, is_told ? what : early.text,
+                      now);
   } else if (worker.generation() == serving_ && !stopping_ && !worker.was_retired()) {
     if (!worker.was_ready()) ++false_starts_;
     log_end(worker, LogLevel::error, what,

@@ -157,6 +157,10 @@ class PoolSupervisor {
   void kill(WorkerProcess& worker);
   void on_overdue(WorkerProcess& worker, TimePoint now);
   void cut(WorkerProcess& worker, TimePoint now);
+  // A worker that was forked is Python as its template is.
+  bool has_begun(const WorkerProcess& worker) const {
+    return worker.has_begun() || settings_of(worker.generation()).preload;
+  }
   void report_end(const WorkerProcess& worker, int wait_status, TimePoint now);
   void log_end(const WorkerProcess& worker, LogLevel level, const std::string& what,
                const std::string& then);

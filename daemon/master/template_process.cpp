@@ -150,7 +150,8 @@ std::string TemplateProcess::on_exited(int wait_status, TimePoint now) {
       ready_ ? concat(describe_exit(wait_status), ", after ", age_text(process_.started(), now))
              : concat(describe_exit(wait_status), " before it was ready");
   const bool waited_for = current_ || !orders_.empty();
-  fail_waiting({ExitStatus::temporary, concat(object(), " ", what)});
+  fail_waiting(ready_ ? StartupError{ExitStatus::temporary, concat(object(), " ", what)}
+                      : early_end(pool_, object(), wait_status, process_.has_begun()));
   return complained || doomed_ || waited_for ? "" : what;
 }
 

@@ -8,10 +8,14 @@
 #include "daemon/master/pool_supervisor.h"
 #include "daemon/master/socket_reach.h"
 #include "daemon/master/worker_place.h"
+#include "daemon/startup_error.h"
 #include "daemon/text.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <pwd.h>
 #include <string_view>
+#include <sys/resource.h>
 #include <utility>
 
 namespace pycgid {
@@ -53,6 +57,34 @@ void note_unreachable(const PoolSettings& pool, const std::vector<Address>& addr
     const std::string text = unreachable_text(address, pool);
     if (!text.empty()) reporter.note(text);
   }
+}
+
+std::uint64_t bytes_of(const std::vector<std::string>& texts) {
+  std::uint64_t bytes = 0;
+  for (const std::string& text : texts) bytes += text.size() + 1 + sizeof(char*);
+  return bytes;
+}
+
+// As the kernel has it (fs/exec.c): a quarter of the stack's limit, 128 KiB at least and three
+// quarters of 8 MiB at most.
+std::uint64_t most_bytes() {
+  rlimit stack{};
+  ::getrlimit(RLIMIT_STACK, &stack);
+  const std::uint64_t quarter = stack.rlim_cur / 4;
+  return std::clamp<std::uint64_t>(quarter, 128ULL << 10, 6ULL << 20);
+}
+
+// The system would only say of Python that its "Argument list" is too long.
+void check_size(const WorkerCommand& command, const PoolSettings& pool) {
+  constexpr std::uint64_t kOfEachWorker = 4096;  // its number and descriptors
+  const std::uint64_t bytes =
+      bytes_of(command.environment) + bytes_of(command.arguments) + kOfEachWorker;
+  if (bytes <= most_bytes()) return;
+  fail_start(ExitStatus::configuration,
+             concat("the environment and arguments of pool ", in_quotes(pool.name), " take ", bytes,
+                    " bytes, and the system lets a program have ", most_bytes(), " ",
+                    pool.places.text(pool.env.empty() ? "pythonpath" : "env"),
+                    "; put long values into files, or raise the limit of the stack (ulimit -s)"));
 }
 
 }  // namespace
@@ -123,6 +155,7 @@ WorkerCommand worker_command(const Settings& settings, const PoolSettings& pool,
   for (const std::string& directory : pool.pythonpath) {
     command.arguments.push_back("pythonpath=" + directory);
   }
+  check_size(command, pool);
   return command;
 }
 

@@ -1,6 +1,7 @@
 // One worker as the master sees it, see worker_process.h.
 #include "daemon/master/worker_process.h"
 
+#include "daemon/master/exit_text.h"
 #include "daemon/option_values.h"
 #include "daemon/text.h"
 
@@ -8,11 +9,14 @@
 #include <array>
 #include <cassert>
 #include <cerrno>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
 
 namespace pycgid {
 namespace {
+
+constexpr std::string_view kBegun = "begun\n";
 
 // A line that is longer is cut; the worker writes at most this much in one go.
 constexpr std::size_t kMaxStatusLine = 4096;
@@ -33,6 +37,22 @@ constexpr std::size_t kMaxStatusLine = 4096;
       return next == WorkerState::ending;
   }
   return false;
+}
+
+// `"/bin/true" is no Python (option "python", pycgid.conf:3)`
+std::string python_of(const PoolSettings& pool) {
+  const bool is_venv = !pool.venv.empty();
+  return concat(in_quotes(is_venv ? pool.venv + "/bin/python" : pool.python), " is no Python ",
+                pool.places.text(is_venv ? "venv" : "python"));
+}
+
+std::string home_advice(const PoolSettings& pool) {
+  const auto sets_home = [](const std::string& variable) {
+    return variable.starts_with("PYTHONHOME=");
+  };
+  if (std::ranges::none_of(pool.env, sets_home))
+    return "; name a Python 3, or leave the option out";
+  return concat("; leave PYTHONHOME out ", pool.places.text("env"));
 }
 
 }  // namespace
@@ -78,13 +98,18 @@ std::optional<std::string> read_status_line(pyhost::UniqueFd& pipe, std::string&
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return std::nullopt;
     if (got > 0) text.append(chunk.data(), static_cast<std::size_t>(got));
-    const std::size_t end = text.find('\n');
+    const std::size_t start = says_begun(text) ? kBegun.size() : 0;
+    const std::size_t end = text.find('\n', start);
     if (end == std::string::npos && got > 0 && text.size() < kMaxStatusLine) continue;
     pipe.reset();
-    if (text.empty()) return std::nullopt;
-    return text.substr(0, end);
+    if (text.size() == start) return std::nullopt;
+    return text.substr(start, end - start);
   }
   return std::nullopt;
+}
+
+bool says_begun(std::string_view text) {
+  return text.starts_with(kBegun);
 }
 
 StartupError parse_complaint(std::string_view line, const OptionPlaces& places) {
@@ -101,7 +126,22 @@ StartupError parse_complaint(std::string_view line, const OptionPlaces& places) 
   return complaint;
 }
 
-std::string start_timeout_text(const PoolSettings& pool) {
+StartupError early_end(const PoolSettings& pool, std::string_view object, int wait_status,
+                       bool has_begun) {
+  const std::string how = describe_exit(wait_status);
+  if (has_begun || !WIFEXITED(wait_status)) {
+    return {ExitStatus::temporary, concat(object, " ", how, " before it was ready")};
+  }
+  return {ExitStatus::configuration,
+          concat(python_of(pool), ", or one that cannot start: ", object, " ", how,
+                 " without running a line, its output comes before this", home_advice(pool))};
+}
+
+std::string start_timeout_text(const PoolSettings& pool, bool has_begun) {
+  if (!has_begun) {
+    return concat(python_of(pool), ", or one that hangs: it did not run a line within ",
+                  duration_text(pool.start_timeout), " (option \"start-timeout\")");
+  }
   return concat("application ", in_quotes(pool.app), " did not load within ",
                 duration_text(pool.start_timeout), " (option \"start-timeout\")");
 }

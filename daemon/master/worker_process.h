@@ -33,6 +33,9 @@ enum class WorkerState {
   ending     // was signalled; due: SIGKILL where that was not sent yet
 };
 
+// Whether what came by a status pipe begins so.
+bool says_begun(std::string_view text);
+
 class WorkerProcess {
  public:
   WorkerProcess(SpawnedWorker process, std::string name, std::uint32_t number,
@@ -70,6 +73,8 @@ class WorkerProcess {
 
   // Its status pipe, see read_status_line().
   std::optional<std::string> read_status();
+  // It has run the first line of boot.py: what was started is a Python.
+  bool has_begun() const { return says_begun(status_text_); }
 
   // Each once, to be handed to the gateway.
   pyhost::UniqueFd take_output() { return std::move(process_.output); }
@@ -97,14 +102,20 @@ class WorkerProcess {
   ExitStatus fault_status_ = ExitStatus::temporary;
 };
 
-// Reads a status pipe without blocking; gives its one line when it is complete, and closes the pipe
-// then or at its end. `text` is what has come before.
+// Reads a status pipe without blocking: "begun", and a line that says how the start went. Gives
+// that one when it is complete, and closes the pipe then or at its end. `text` is what has come
+// before.
 std::optional<std::string> read_status_line(pyhost::UniqueFd& pipe, std::string& text);
 
 // What a status line "error STATUS MESSAGE" says; options that it names get their places.
 StartupError parse_complaint(std::string_view line, const OptionPlaces& places = {});
 
 // What is said of a worker that took longer than option "start-timeout".
-std::string start_timeout_text(const PoolSettings& pool);
+std::string start_timeout_text(const PoolSettings& pool, bool has_begun);
+
+// Why worker `object`, which said nothing of it, ended before it was ready. What ends by itself
+// without having begun is no Python, or one that can never start.
+StartupError early_end(const PoolSettings& pool, std::string_view object, int wait_status,
+                       bool has_begun);
 
 }  // namespace pycgid

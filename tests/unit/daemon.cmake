@@ -37,6 +37,7 @@ pycgid_unit_test(daemon_unit
     worker_command_test.cpp
     worker_end_test.cpp
     look_test.cpp
+    no_python_test.cpp
   LIBS daemon_core)
 
 add_test(NAME man_page

@@ -76,6 +76,7 @@ TEST_CASE("forking: one that comes when nobody wants it any more is killed", "[m
 
 TEST_CASE("forking: one that does not come in time is given up", "[master]") {
   Stage stage;
+  stage.settings.preload = true;
   stage.host.preload = true;
   stage.pool.boot(stage.now);
   stage.pass(9'999ms);

@@ -63,6 +63,7 @@ TEST_CASE("supervisor: a worker that says nothing fails the start", "[master]") 
           "blog/2[1002] was killed by signal 11 (Segmentation fault) before it was ready");
   }
   SECTION("because it takes too long") {
+    stage.say(1001, "begun\n");
     stage.pass(9'999ms);
     CHECK_FALSE(stage.host.was_killed(1001));
     stage.pass(1ms);

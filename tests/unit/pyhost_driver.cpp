@@ -135,9 +135,11 @@ std::string Worker::status_line() {
   for (;;) {
     REQUIRE(wait_readable(status_.get(), deadline));
     const ssize_t got = ::read(status_.get(), buffer, sizeof buffer);
-    if (got <= 0) return line;
+    if (got <= 0) break;
     line.append(buffer, static_cast<std::size_t>(got));
   }
+  const std::string begun = "begun\n";
+  return line.substr(line.compare(0, begun.size(), begun) == 0 ? begun.size() : 0);
 }
 
 std::uint32_t Worker::submit(const Request& request) {
