@@ -9,7 +9,7 @@ import time
 
 import pytest
 from harness import daemon as pycgid
-from harness import processes
+from harness import cgi, fastcgi, processes
 from harness.daemon import APPS
 from harness.real_users import FIRST, GATEWAY, worker_of
 
@@ -228,6 +228,9 @@ def test_both_run_as_the_user_of_the_pool(place, start):
 
 
 METRICS = """
+import os
+import time
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest, multiprocess
 
 asked = Counter("asked", "Requests")
@@ -238,12 +241,16 @@ def application(environ, start_response):
     workers.set(1)
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [generate_latest(registry)]
+    start_response("200 OK", [("X-Worker", str(environ["pycgid.worker"]))])
+    yield generate_latest(registry)
+    while environ["PATH_INFO"] == "/held" and os.path.exists("held"):
+        time.sleep(0.01)
 """
 
 
-def test_prometheus_counts_the_workers_of_a_pool_together(start, site):
+@pytest.fixture
+def counting(start, site):
+    """A daemon whose workers count for Prometheus, and the directory of their files."""
     pytest.importorskip("prometheus_client")
     (site / "lively.py").write_text(METRICS)
     metrics = site / "metrics"
@@ -253,13 +260,40 @@ def test_prometheus_counts_the_workers_of_a_pool_together(start, site):
     )
     options = ["--on-start", f"mkdir -p {metrics}"]
     options += ["--on-exit", f'/usr/bin/python3 -c "{dead}"']
-    daemon = start(
-        "lively", *options, "--env", f"PROMETHEUS_MULTIPROC_DIR={metrics}", chdir=str(site)
-    )
+    options += ["--env", f"PROMETHEUS_MULTIPROC_DIR={metrics}"]
+    return start("lively", *options, chdir=str(site)), metrics
+
+
+def test_prometheus_counts_the_workers_of_a_pool_together(counting):
+    daemon, metrics = counting
     assert "asked_total 1.0\n" in daemon.get().text
     (pid,) = daemon.workers
     kill_worker(daemon, pid)
-    live = metrics / f"gauge_livesum_{pid}.db"
-    assert processes.wait_until(lambda: not live.exists()), os.listdir(metrics)
+    wait_for_mark(metrics, pid)
     text = daemon.get().text
     assert "asked_total 2.0\n" in text and "workers 1.0\n" in text
+
+
+def test_prometheus_tells_workers_of_one_number_apart(counting, site):
+    daemon, metrics = counting
+    (site / "held").touch()
+    (old,) = daemon.workers
+    with daemon.connect() as connection:
+        connection.send(fastcgi.request(cgi.variables("/held")))
+        connection.next_id()
+        mark = daemon.mark()
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_line("reloaded", since=mark)
+        answer = daemon.get()
+        assert answer.header("X-Worker") == "1" and daemon.workers != [old]
+        assert "asked_total 2.0\n" in answer.text and "workers 2.0\n" in answer.text
+        (site / "held").unlink()
+        assert "asked_total 1.0\n" in connection.answer().text
+    wait_for_mark(metrics, old)
+    text = daemon.get().text
+    assert "asked_total 3.0\n" in text and "workers 1.0\n" in text
+
+
+def wait_for_mark(metrics, pid):
+    live = metrics / f"gauge_livesum_{pid}.db"
+    assert processes.wait_until(lambda: not live.exists()), os.listdir(metrics)
