@@ -59,7 +59,8 @@ def test_the_other_worker_goes_on(start):
         assert sorted(connection.answer(each).status for each in (1, 2)) == [200, 502]
 
 
-def test_a_worker_that_forks_takes_its_children_along(start, tmp_path):
+@pytest.mark.parametrize("whom", [None, "worker", "master"])
+def test_a_worker_that_forks_takes_its_children_along(start, tmp_path, whom):
     """A child of the application's shares the worker's process group, and its fate."""
     (tmp_path / "forking.py").write_text(
         "import subprocess\n"
@@ -71,8 +72,16 @@ def test_a_worker_that_forks_takes_its_children_along(start, tmp_path):
     os.chmod(tmp_path, 0o755)
     daemon = start("forking", chdir=str(tmp_path))
     child = int(daemon.get().body)
-    daemon.stop()
+    if whom == "master":
+        processes.kill(daemon.process.pid)
+    elif whom == "worker":
+        daemon.expect("killed by signal 9")
+        processes.kill(daemon.workers[0])
+    else:
+        daemon.stop()
     assert processes.wait_gone(child)
+    if whom == "master":
+        daemon.kill()
 
 
 def test_a_gateway_that_dies_is_replaced(start):
