@@ -1,5 +1,5 @@
 """An application that fills the log: /entries, /lines and /records do so until /enough. /record
-writes one record of very many lines."""
+writes one record of very many lines, /note one line."""
 
 import logging
 import os
@@ -57,6 +57,8 @@ def application(environ, start_response):
         threading.Thread(target=FLOODS[path], daemon=True).start()
     elif path == "/record":
         LOG.warning("one record" + "\n" * 60_000)
+    elif path == "/note":
+        LOG.warning("a note")
     elif path == "/enough":
         ENOUGH.set()
     start_response("200 OK", [("Content-Type", "text/plain")])

@@ -3,6 +3,7 @@
 import atexit
 import logging
 import os
+import signal
 import sys
 
 from routing import Router, answer
@@ -44,6 +45,16 @@ def partial(_, start_response):
     """A line that does not end before the request does."""
     sys.stdout.write("without an end")
     return answer(start_response, "partial")
+
+
+@application.validated
+def killed(environ, _):
+    """With lines that do not end before the worker does. The query names who writes."""
+    if environ["QUERY_STRING"] == "raw":
+        os.write(1, b"without an end")
+    else:
+        print("without an end", end="", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 @application.validated

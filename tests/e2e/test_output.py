@@ -101,6 +101,14 @@ def test_every_line_has_the_form_of_the_log(daemon):
     assert all(LINE.fullmatch(line) for line in daemon.lines)
 
 
+@pytest.mark.parametrize("way", ["raw", "flushed"])
+def test_what_a_worker_that_is_killed_has_written_is_logged(start, way):
+    daemon = start("output")
+    daemon.expect("killed by signal 9", r" output/1\[\d+\]: ")
+    assert daemon.get("/killed", query=way).status == 502
+    daemon.wait_line(r"notice output/1\[\d+\]: (\[\S+\] )?without an end$")
+
+
 def test_log_level_leaves_lines_out():
     """A daemon that does not even say that it is ready: its socket takes the request before."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

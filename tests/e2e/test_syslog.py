@@ -2,9 +2,11 @@
 
 import os
 import re
+import signal
 import sys
 
 import pytest
+from harness import processes
 from harness.daemon import run
 
 RELAY = os.path.join(os.path.dirname(__file__), "harness", "with_syslog.py")
@@ -18,9 +20,9 @@ def command(tmp_path):
     return ("unshare", "--mount", sys.executable, RELAY, str(directory))
 
 
-def start_with_syslog(start, command, *options):
+def start_with_syslog(start, command, *options, app="logged"):
     socket = ("--fastcgi", "unix:{directory}/fastcgi")
-    daemon = start("logged", *socket, *options, command=command)
+    daemon = start(app, *socket, *options, command=command)
     daemon.expect("^syslog: ")
     return daemon
 
@@ -57,6 +59,29 @@ def test_without_a_log_daemon_the_service_goes_on(start):
     daemon.wait_line('cannot write the access log "syslog" of pool "logged": No such file')
     daemon.stop()
     assert daemon.count("cannot write") == 1
+
+
+def relay_of(daemon):
+    """What reads /dev/log there."""
+    pids = processes.children(daemon.process.pid)
+    (relay,) = [pid for pid in pids if "with_syslog" in processes.title(pid)]
+    return relay
+
+
+def test_a_flood_for_a_log_daemon_that_stands_still_holds_up_nobody(start, command):
+    daemon = start_with_syslog(start, command, "--log", "syslog", app="flooding")
+    daemon.expect("cannot write the log: Resource temporarily unavailable")
+    relay = relay_of(daemon)
+    os.kill(relay, signal.SIGSTOP)
+    try:
+        assert daemon.get("/records").status == 200
+        for _ in range(20):
+            assert daemon.get("/calm").status == 200
+        assert daemon.get("/enough").status == 200
+    finally:
+        os.kill(relay, signal.SIGCONT)
+    again = r"^syslog: .*the log can be written again; lines lost: [1-9]"
+    assert processes.wait_until(lambda: daemon.get("/note").status == 200 and daemon.count(again))
 
 
 def test_an_unknown_facility_is_refused():
