@@ -88,7 +88,8 @@ def worker_of(running, pool):
         found[:] = running.family(f"worker {pool}/1")
         return len(found) == 1
 
-    assert processes.wait_until(is_alone), f"workers of {pool}: {found}"
+    alone = processes.wait_until(is_alone, 10 * daemon.SLOWNESS)
+    assert alone, f"workers of {pool}: {found}"
     return found[0]
 
 
