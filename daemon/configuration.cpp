@@ -129,6 +129,17 @@ void note_places(PoolSettings& pool, const ConfigSection& section) {
   }
 }
 
+// One of the two pages would never be seen.
+void check_own_pages(const ConfigSection& pool) {
+  const GivenOption* status = find_given(pool, "status-path");
+  const GivenOption* ping = find_given(pool, "ping-path");
+  if (status == nullptr || ping == nullptr || status->value != ping->value) return;
+  if (ping->value == "off") return;
+  refuse(ping->where, concat("option \"ping-path\" names ", in_quotes(ping->value),
+                             ", which is that of option \"status-path\"", place(status->where),
+                             "; give one of them another path"));
+}
+
 // The options of which a pool has one at most.
 constexpr std::pair<std::string_view, std::string_view> kExclusive{"python", "venv"};
 
@@ -151,6 +162,7 @@ void check_pool(const ConfigSection& pool) {
                   pool.name, ".sock"));
   }
   check_tls(pool);
+  check_own_pages(pool);
 }
 
 void check_names(const std::vector<ConfigSection>& pools) {

@@ -94,7 +94,13 @@ StartupError PoolSet::failure() const {
   for (const auto& pool : pools_) {
     if (pool.get() != chosen && !pool->is_removed() && pool->failure()) pool->tell_failure("");
   }
-  return *chosen->failure();
+  StartupError failure = *chosen->failure();
+  const auto stays = [](const auto& pool) { return !pool->is_removed(); };
+  if (std::ranges::count_if(pools_, stays) > 1) {
+    failure.text =
+        concat("no pool starts; pool ", in_quotes(chosen->settings().name), ": ", failure.text);
+  }
+  return failure;
 }
 
 bool PoolSet::is_empty() const {

@@ -82,3 +82,13 @@ def test_a_flag_and_a_second_application_are_explained():
     assert done.returncode == USAGE and "--request-buffering=no" in done.stderr
     done = daemon.run("mirror", "files")
     assert done.returncode == USAGE and '"mirror" and "files"' in done.stderr
+
+
+def test_two_pages_with_one_path_are_refused_by_name(site):
+    site.write(site.pool("blog") + "ping-path = /-/status\n")
+    done = daemon.run("-t", "--config", site.file)
+    assert done.returncode == CONFIGURATION
+    status, ping = site.line_of("status-path"), site.line_of("ping-path")
+    assert 'option "ping-path" names "/-/status"' in done.stderr
+    assert f"give one of them another path ({ping})" in done.stderr
+    assert f'that of option "status-path" ({status})' in done.stderr

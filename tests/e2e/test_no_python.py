@@ -66,3 +66,11 @@ def test_what_is_killed_may_be_one(site):
     for done in outcomes(site, python=path):
         assert done.returncode == TEMPORARY, done.stderr
         assert "was killed by signal 9" in done.stderr.splitlines()[-1]
+
+
+def test_of_several_pools_that_all_fail_the_last_line_names_one(site):
+    pools = [site.pool(name, app="hello", python="/bin/true") for name in ("one", "two")]
+    site.write(*pools)
+    done = daemon.run("--config", site.file, "--temp-dir", str(site.directory))
+    assert done.returncode == CONFIGURATION
+    assert done.stderr.splitlines()[-1].startswith('pycgid: no pool starts; pool "')
