@@ -279,6 +279,7 @@ void Exchange::queued() {
 void Exchange::on_timer() {
   if (worker_ != nullptr) {
     if (!worker_->take_back(slot_)) return;
+    worker_->note_standing();
     worker_ = nullptr;
   }
   give_up(Failure::queue_timeout, "it waited longer than option \"queue-timeout\"");

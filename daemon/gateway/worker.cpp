@@ -61,6 +61,7 @@ void Worker::HangUp::on_events(std::uint32_t events) {
 }
 
 unsigned Worker::idle_threads() const {
+  if (stands_still_) return 0;
   return active_ < info_.threads ? info_.threads - active_ : 0;
 }
 
@@ -205,7 +206,7 @@ void Worker::note_progress(std::uint32_t slot) {
   Slot& entry = slots_[slot];
   if (!entry.busy || entry.done) return;
   const pyhost::Phase phase = channel_->phase(slot);
-  if (phase != pyhost::Phase::queued) entry.untaken = false;
+  if (phase != pyhost::Phase::queued) entry.untaken = stands_still_ = false;
   if (phase != pyhost::Phase::done) return;
   entry.done = true;
   deadlines_.end(slot);

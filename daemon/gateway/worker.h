@@ -66,7 +66,7 @@ class Worker final : private DeadlineOwner {
   const PoolSettings& pool() const { return pool_; }
   pyhost::GatewayEnd& channel() { return *channel_; }
 
-  // Threads without a request.
+  // Threads without a request; none while it stands still.
   unsigned idle_threads() const;
   // Requests handed ahead, beyond what its threads can run at once.
   unsigned ahead() const;
@@ -90,6 +90,10 @@ class Worker final : private DeadlineOwner {
   void wake();
   // Takes a request back that no thread has yet; its slot is free again.
   bool take_back(std::uint32_t slot);
+  // One that was taken back had waited for too long. With a thread idle for it, the worker stands
+  // still (stopped, held by C code that keeps the GIL, or lying): until it takes a request again,
+  // others go before.
+  void note_standing() { stands_still_ = stands_still_ || active_ < info_.threads; }
   // The newest request that no thread has, taken back; null when there is none.
   Exchange* take_back_newest();
   // The oldest one, if it was submitted before `limit`.
@@ -195,6 +199,7 @@ class Worker final : private DeadlineOwner {
   bool retired_ = false;
   bool leaving_ = false;  // it has asked for a successor
   bool lost_ = false;
+  bool stands_still_ = false;
   Bell bell_;
   HangUp hang_up_;
 };

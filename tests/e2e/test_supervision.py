@@ -84,6 +84,20 @@ def test_a_worker_that_forks_takes_its_children_along(start, tmp_path, whom):
         daemon.kill()
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_worker_that_stands_still_does_not_get_one_request_after_the_other(start, which):
+    daemon = start("pep3333", "--queue-timeout", "1s", processes=2, threads=1)
+    daemon.expect("queue-timeout")
+    stopped = daemon.workers[which]
+    processes.kill(stopped, signal.SIGSTOP)
+    try:
+        statuses = [daemon.get("/single").status for _ in range(4)]
+    finally:
+        processes.kill(stopped, signal.SIGCONT)
+    assert statuses in ([200] * 4, [503, 200, 200, 200])
+    assert daemon.get("/single").status == 200
+
+
 def test_a_gateway_that_dies_is_replaced(start):
     daemon = start("crashing")
     gateway = daemon.gateway
