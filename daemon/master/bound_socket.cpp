@@ -239,15 +239,26 @@ std::vector<Address> addresses_of(const PoolSettings& pool) {
   return {address};
 }
 
-std::list<BoundSocket> bind_pool(const PoolSettings& pool, const std::list<BoundSocket>& held,
-                                 int backlog) {
-  std::list<BoundSocket> sockets;
-  for (const Address& address : addresses_of(pool)) {
+Binding bind_addresses(const std::vector<Address>& addresses, const PoolSettings& pool,
+                       const std::list<BoundSocket>& held, int backlog) {
+  Binding done;
+  for (const Address& address : addresses) {
     const auto is_held = [&](const BoundSocket& socket) { return is_at(socket, address); };
     if (std::ranges::any_of(held, is_held)) continue;
-    sockets.emplace_back(listen_on(address, pool, backlog), address);
+    try {
+      done.sockets.emplace_back(listen_on(address, pool, backlog), address);
+    } catch (const StartupError& error) {
+      if (!done.failure) done.failure = error;
+    }
   }
-  return sockets;
+  return done;
+}
+
+std::list<BoundSocket> bind_pool(const PoolSettings& pool, const std::list<BoundSocket>& held,
+                                 int backlog) {
+  Binding done = bind_addresses(addresses_of(pool), pool, held, backlog);
+  if (done.failure) throw *done.failure;
+  return std::move(done.sockets);
 }
 
 BoundSocket bind_again(const Address& address, const PoolSettings& pool, int backlog) {

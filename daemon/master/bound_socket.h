@@ -3,9 +3,11 @@
 #pragma once
 
 #include "daemon/settings.h"
+#include "daemon/startup_error.h"
 #include "pyhost/unique_fd.h"
 
 #include <list>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <utility>
@@ -47,7 +49,18 @@ class BoundSocket {
 // 1.0 section 2.2). Throws StartupError.
 std::vector<Address> addresses_of(const PoolSettings& pool);
 
-// Binds those that none of `held` is bound to. Throws StartupError.
+// What could be bound, and why the first that could not be could not.
+struct Binding {
+  std::list<BoundSocket> sockets{};
+  std::optional<StartupError> failure{};
+};
+
+// Binds those of `addresses` that none of `held` is bound to; one that fails is not in the way of
+// the next.
+Binding bind_addresses(const std::vector<Address>& addresses, const PoolSettings& pool,
+                       const std::list<BoundSocket>& held, int backlog);
+
+// All of the pool's, or none. Throws StartupError.
 std::list<BoundSocket> bind_pool(const PoolSettings& pool, const std::list<BoundSocket>& held,
                                  int backlog);
 

@@ -13,6 +13,19 @@
 #include <utility>
 
 namespace pycgid {
+namespace {
+
+template <typename Task>
+std::optional<StartupError> failure_of(Task&& task) {
+  try {
+    task();
+    return std::nullopt;
+  } catch (const StartupError& error) {
+    return error;
+  }
+}
+
+}  // namespace
 
 ManagedPool::ManagedPool(const PoolContext& context, PoolConfig config, std::uint32_t id)
     : context_(context),
@@ -24,9 +37,9 @@ ManagedPool::ManagedPool(const PoolContext& context, PoolConfig config, std::uin
 // What the sockets need.
 void ManagedPool::admit(Plan& plan) const {
   const PoolSettings& settings = plan.config.settings;
-  plan.credentials = worker_credentials(settings);
   const bool is_loaded = plan_.tls && has_same_tls(settings, plan_.config.settings);
   plan.tls = is_loaded ? plan_.tls : load_tls(settings);
+  plan.credentials = worker_credentials(settings);
 }
 
 void ManagedPool::prepare() {
@@ -34,17 +47,19 @@ void ManagedPool::prepare() {
   attempted_ = true;
   take_offered(settings());
   add_sockets(std::exchange(new_sockets_, {}));
-  try {
-    Plan plan = plan_;
-    admit(plan);
-    tell_tls(plan);
-    const std::vector<Address> fresh = unbound(settings());
-    // Whatever is missing from here on, requests get an answer.
-    add_sockets(bind_pool(settings(), sockets_, context_.global.backlog));
-    begin_look(std::move(plan), Purpose::start, fresh);
-  } catch (const StartupError& error) {
-    failure_ = error;
+  Plan plan = plan_;
+  std::optional<StartupError> wrong = failure_of([&] { admit(plan); });
+  // A gateway that is started before the look is over needs it, too.
+  plan_.tls = plan.tls;
+  tell_tls(plan);
+  const std::vector<Address> fresh = unbound(settings());
+  // Whatever is missing, requests get an answer.
+  std::optional<StartupError> unbound_why = failure_of([&] { bind_what_answers(); });
+  if (!wrong) wrong = std::move(unbound_why);
+  if (!wrong) {
+    wrong = failure_of([&] { begin_look(std::move(plan), Purpose::start, fresh); });
   }
+  if (wrong) failure_ = std::move(wrong);
 }
 
 void ManagedPool::boot(TimePoint now) {
@@ -111,7 +126,7 @@ void ManagedPool::retry_later(TimePoint now) {
   const Milliseconds delay = backoff_.after_death({});
   retry_due_ = now + delay;
   tell_refused();
-  tell_failure("; its requests are answered 503 while it is tried again and again");
+  tell_failure(waiting_text());
 }
 
 void ManagedPool::tell_failure(std::string_view then) {

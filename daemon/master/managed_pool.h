@@ -97,8 +97,8 @@ class ManagedPool {
   const std::optional<StartupError>& failure() const { return failure_; }
   // Logs it, with `then` behind it, unless it was logged before.
   void tell_failure(std::string_view then);
-  // Says why it does not start, unless that was said before, has the gateway answer 503, and tries
-  // again later.
+  // Says why it does not start, unless that was said before, has the gateway answer 503 where it
+  // listens, and tries again later.
   void retry_later(TimePoint now);
   // A reload, or the first start, is not over yet.
   bool is_reloading() const {
@@ -181,6 +181,8 @@ class ManagedPool {
   void complete(Looking& over) const;
   void abandon_look();
   void add_sockets(std::list<BoundSocket> sockets);
+  void bind_what_answers();
+  std::string waiting_text();
   void tell_refused() const;
   void tell_tls(const Plan& plan) const;
   void renew_tls(const PoolSettings& next);
@@ -199,6 +201,7 @@ class ManagedPool {
   void match_protocols();
   void take_offered(const PoolSettings& next);
   void apply_socket_rights(const PoolSettings& before) const;
+  void give_socket_rights() const;
 
   PoolContext context_;
   std::uint32_t id_;
@@ -213,7 +216,8 @@ class ManagedPool {
   PoolTemplates templates_;
   ExitHooks exit_hooks_;
   std::optional<StartupError> failure_;
-  std::string socket_trouble_;  // why one of them cannot be bound again, as was said
+  std::string socket_trouble_;        // why one of them cannot be bound again, as was said
+  bool has_makeshift_owner_ = false;  // some of them: see bind_what_answers()
   bool removed_ = false;
   bool attempted_ = false;  // there is, or will be, news
   std::string said_;

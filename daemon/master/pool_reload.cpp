@@ -238,7 +238,10 @@ void ManagedPool::match_protocols() {
 }
 
 void ManagedPool::apply_socket_rights(const PoolSettings& before) const {
-  if (has_same_rights(before, settings())) return;
+  if (!has_same_rights(before, settings())) give_socket_rights();
+}
+
+void ManagedPool::give_socket_rights() const {
   for (const BoundSocket& socket : sockets_) give_rights(socket, settings());
 }
 

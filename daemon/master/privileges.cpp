@@ -115,6 +115,33 @@ Credentials resolve_credentials(const std::string& user, const std::string& grou
   return result;
 }
 
+PoolSettings with_known_owner(PoolSettings pool, std::optional<StartupError>& unknown) {
+  const std::string own_user = std::to_string(geteuid());
+  const std::string own_group = std::to_string(getegid());
+  const auto attempt = [&unknown](auto&& task, auto&& otherwise) {
+    try {
+      task();
+    } catch (const StartupError& error) {
+      if (!unknown) unknown = error;
+      otherwise();
+    }
+  };
+  attempt([&] { resolve_credentials(pool.user, pool.group, pool.places); },
+          [&] {
+            pool.user = own_user;
+            pool.group = own_group;
+          });
+  if (!pool.socket_user.empty()) {
+    attempt([&] { user_id(pool.socket_user, "socket-user", pool.places); },
+            [&] { pool.socket_user = own_user; });
+  }
+  if (!pool.socket_group.empty()) {
+    attempt([&] { group_id(pool.socket_group, "socket-group", pool.places); },
+            [&] { pool.socket_group = own_group; });
+  }
+  return pool;
+}
+
 Credentials worker_credentials(const PoolSettings& pool) {
   Credentials credentials = resolve_credentials(pool.user, pool.group, pool.places);
   if (credentials.user == 0 && !pool.allow_root) {

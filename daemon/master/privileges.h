@@ -2,7 +2,9 @@
 #pragma once
 
 #include "daemon/settings.h"
+#include "daemon/startup_error.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -23,6 +25,10 @@ struct Credentials {
 // to it.
 Credentials resolve_credentials(const std::string& user, const std::string& group,
                                 const OptionPlaces& places = {});
+
+// The same pool, with this process's own user and group in place of those for its sockets that are
+// not known, or that it may not change to; `unknown` says which of them, if there is one.
+PoolSettings with_known_owner(PoolSettings pool, std::optional<StartupError>& unknown);
 
 // The workers' of a pool. Throws StartupError also when they would run as root unasked.
 Credentials worker_credentials(const PoolSettings& pool);
