@@ -127,6 +127,16 @@ void check_rights(std::string_view what, const std::string& path, int mode,
   if (problem && problem->error == EACCES) check_path(what, path, mode, where);
 }
 
+// Where the option stands, and in which root its paths are.
+std::string place_of(const PoolSettings& pool, std::string_view option) {
+  std::string place = pool.places.text(option);
+  if (!pool.chroot.empty()) {
+    place +=
+        concat("; the path is one below ", in_quotes(pool.chroot), " ", pool.places.text("chroot"));
+  }
+  return place;
+}
+
 // What the pool's paths are relative to. Another root has been entered already.
 std::string start_of(const Settings& settings, const PoolSettings& pool) {
   return pool.chroot.empty() ? settings.start_dir : "/";
@@ -155,7 +165,7 @@ std::string find_python(const Settings& settings, const PoolSettings& pool,
   if (!is_there && !is_path) why += concat(" in ", path);
   if (problem && problem->error != ENOENT) why = problem->text;
   fail_start(ExitStatus::configuration, concat("cannot run python ", in_quotes(pool.python), ": ",
-                                               why, " ", pool.places.text("python")));
+                                               why, " ", place_of(pool, "python")));
 }
 
 void check_worker_files(const Settings& settings, const PoolSettings& pool,
@@ -167,21 +177,21 @@ void check_worker_files(const Settings& settings, const PoolSettings& pool,
   const std::string start = worker_directory(settings, pool);
   if (!pool.chdir.empty()) {
     reporter.at("chdir");
-    check_path("enter directory", start, X_OK, pool.places.text("chdir"));
+    check_path("enter directory", start, X_OK, place_of(pool, "chdir"));
   }
   if (!pool.pythonpath.empty()) reporter.at("pythonpath");
   for (const std::string& directory : pool.pythonpath) {
     check_rights("read directory", absolute_path(start, directory), R_OK | X_OK,
-                 pool.places.text("pythonpath"));
+                 place_of(pool, "pythonpath"));
   }
   for (const std::string_view option : {"on-start", "on-exit"}) {
     const bool is_given = !(option == "on-start" ? pool.on_start : pool.on_exit).empty();
-    if (is_given) check_path("run", "/bin/sh", X_OK, pool.places.text(option));
+    if (is_given) check_path("run", "/bin/sh", X_OK, place_of(pool, option));
   }
   const std::string file = pool.app.substr(0, pool.app.find(':'));
   if (file.find('/') == std::string::npos) return;
   reporter.at("app");
-  check_rights("read application", absolute_path(start, file), R_OK, pool.places.text("app"));
+  check_rights("read application", absolute_path(start, file), R_OK, place_of(pool, "app"));
 }
 
 }  // namespace pycgid

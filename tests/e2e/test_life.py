@@ -149,6 +149,32 @@ def test_on_exit_runs_when_a_worker_is_superseded_and_at_the_end(begin, site):
     assert sum(line.startswith("exit") for line in trace(site)) == 2
 
 
+@pytest.mark.parametrize("options", [(), ("--preload",)])
+@pytest.mark.parametrize("seen", [False, True], ids=["unseen", "seen"])
+def test_on_exit_runs_at_the_end_without_a_gateway(begin, site, options, seen):
+    """The gateway is killed just before; the master has been told of it by then, or not yet."""
+    daemon = begin("--on-exit", EXIT, *options, processes=2)
+    first = set(daemon.workers)
+    assert len(first) == 2
+    daemon.expect(r"gateway\[\d+\]: ", r" lively/\d\[\d+\]: ")
+    gateway = daemon.gateway
+    if not seen:
+        daemon.signal(signal.SIGSTOP)
+    processes.kill(gateway)
+    if seen:
+        daemon.wait_line("gateway.*was killed by signal 9")
+    daemon.signal(signal.SIGTERM)
+    if not seen:
+        daemon.signal(signal.SIGCONT)
+    assert daemon.process.wait(20) == 0
+    ended = [line.split() for line in trace(site) if line.startswith("exit")]
+    loaded = [line.split()[1] for line in trace(site) if line.startswith("loaded")]
+    pids = [words[3] for words in ended]
+    assert len(set(pids)) == len(pids) and {str(pid) for pid in first} <= set(pids), ended
+    assert options or set(loaded) <= set(pids), (loaded, ended)
+    daemon.stop()
+
+
 def test_on_exit_is_logged_with_the_workers_name(begin):
     daemon = begin("--on-exit", "echo printed; exit 5")
     pid = told(daemon)[0]

@@ -4,6 +4,7 @@ run as root, with users of Debian's that nobody is."""
 import os
 import pwd
 import re
+import signal
 import subprocess
 
 import pytest
@@ -155,6 +156,36 @@ def test_chroot(place, start):
     assert done.returncode == CONFIGURATION
     assert f'"{root}{pyhost}/loader.py" is not a copy of "{pyhost}/loader.py"' in done.stderr
     assert place.line_of("chroot") in done.stderr
+
+
+@pytest.mark.timeout(240)
+def test_in_another_root_both_commands_of_a_worker_run_there(place, start):
+    root = place.path("root")
+    make_root(root)
+    copy_into(root, "/bin/sh", *libraries("/bin/sh"))
+    said = "echo $PYCGID_WORKER in $(pwd), $(test -e /etc/passwd || echo alone)"
+    options = {"user": FIRST, "chroot": root, "chdir": "/srv/site", "python": "/usr/bin/python3"}
+    options |= {"on_start": said, "on_exit": said}
+    place.write(f"user = {GATEWAY}", place.pool("one", "jailed", **options))
+    running = start(None, config=place.file)
+    running.wait_line(r"notice one/1\[\d+\]: 1 in /srv/site, alone$")
+    running.signal(signal.SIGTERM)
+    running.wait_line(r"notice one/1/on-exit\[\d+\]: 1 in /srv/site, alone$")
+
+
+@pytest.mark.parametrize("option", ["on_start", "on_exit"])
+def test_a_root_without_a_shell_is_named(place, option):
+    root = place.path("root")
+    make_root(root)
+    options = {"user": FIRST, "chroot": root, "chdir": "/srv/site", "python": "/usr/bin/python3"}
+    place.write(f"user = {GATEWAY}", place.pool("one", "jailed", **options, **{option: "true"}))
+    done = daemon.run("-t", "--config", place.file)
+    assert done.returncode == CONFIGURATION
+    name = option.replace("_", "-")
+    assert done.stderr.splitlines()[-1].endswith(
+        f'cannot run "/bin/sh": there is no "/bin" (option "{name}", {place.line_of(name)}); '
+        f'the path is one below "{root}" (option "chroot", {place.line_of("chroot")})'
+    )
 
 
 def test_chroot_without_what_it_takes(place):
