@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 namespace pycgid {
 namespace {
@@ -103,18 +104,28 @@ PidFile::~PidFile() {
   if (published_ && content_of(path_) == std::to_string(::getpid())) ::unlink(path_.c_str());
 }
 
-void PidFile::prepare() {
-  if (path_.empty()) return;
+// Why it could not; empty: it could.
+std::string PidFile::write_temporary() {
   const std::string temporary = concat(path_, ".", ::getpid());
   ::unlink(temporary.c_str());
   const pyhost::UniqueFd fd(
       ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kMode));
-  if (!fd) refuse(path_, reason(errno), option_);
+  if (!fd) return reason(errno);
   temporary_ = temporary;
   const std::string text = concat(::getpid(), "\n");
-  if (::fchmod(fd.get(), kMode) != 0 || ::write(fd.get(), text.data(), text.size()) < 0) {
-    refuse(path_, reason(errno), option_);
+  struct stat status {};
+  if (::fchmod(fd.get(), kMode) != 0 || ::fstat(fd.get(), &status) != 0 ||
+      ::write(fd.get(), text.data(), text.size()) < 0) {
+    return reason(errno);
   }
+  device_ = status.st_dev;
+  inode_ = status.st_ino;
+  return {};
+}
+
+void PidFile::prepare() {
+  if (path_.empty()) return;
+  if (const std::string why = write_temporary(); !why.empty()) refuse(path_, why, option_);
 }
 
 void PidFile::publish() {
@@ -126,6 +137,38 @@ void PidFile::publish() {
   }
   temporary_.clear();
   published_ = true;
+}
+
+void PidFile::tend() {
+  if (!published_) return;
+  struct stat status {};
+  if (::lstat(path_.c_str(), &status) != 0) {
+    if (errno == ENOENT) write_again();
+    return;
+  }
+  const bool is_same = status.st_dev == device_ && status.st_ino == inode_;
+  if (is_same) return trouble_.clear();
+  tell_once(concat("pid file ", in_quotes(path_), " was replaced, leaving what is there now alone ",
+                   option_, "; remove it, and it is written again"));
+}
+
+void PidFile::write_again() {
+  std::string why = write_temporary();
+  if (why.empty() && std::rename(temporary_.c_str(), path_.c_str()) != 0) why = reason(errno);
+  if (why.empty()) {
+    temporary_.clear();
+  } else {
+    return tell_once(concat("pid file ", in_quotes(path_), " was removed: ", why, " ", option_,
+                            "; trying to write it again"));
+  }
+  trouble_.clear();
+  log_notice(concat("pid file ", in_quotes(path_), " was removed, it is written again ", option_));
+}
+
+void PidFile::tell_once(std::string text) {
+  if (text == trouble_) return;
+  log_warning(text);
+  trouble_ = std::move(text);
 }
 
 }  // namespace pycgid

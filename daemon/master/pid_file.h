@@ -4,6 +4,7 @@
 #include "daemon/option_places.h"
 
 #include <string>
+#include <sys/types.h>
 
 namespace pycgid {
 
@@ -25,11 +26,21 @@ class PidFile {
   void prepare();
   // The daemon serves: the file gets its name, in one step; a stale one goes.
   void publish();
+  // Writes the file again when it was removed; one that was replaced is left alone, and told of.
+  void tend();
+  bool is_published() const { return published_; }
 
  private:
+  std::string write_temporary();
+  void write_again();
+  void tell_once(std::string text);
+
   std::string path_;
   std::string option_;     // and where it was given, for messages
   std::string temporary_;  // empty: not prepared
+  std::string trouble_;    // that was told
+  dev_t device_ = 0;       // with inode_: the file, published or not
+  ino_t inode_ = 0;
   bool published_ = false;
 };
 

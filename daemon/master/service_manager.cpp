@@ -94,10 +94,12 @@ void ServiceManager::observe(const ServiceState& state, TimePoint now) {
   }
   if (phase_is_new && state.phase == ServiceState::Phase::stopping) {
     ping_due_.reset();  // systemd does not watch any more
+    tend_due_.reset();
     return tell_status("STOPPING=1\n" + extend_timeout(state.stop_timeout), status);
   }
   if (phase_is_new) start(state, now);
   if (state.phase == ServiceState::Phase::serving) tell_reload(state);
+  tend_pid_file(now);
   if (status != told_status_) tell_status("", status);
 }
 
@@ -107,6 +109,19 @@ void ServiceManager::start(const ServiceState& state, TimePoint now) {
   reload_asked_ = false;  // the start has just read everything
   tell_status("READY=1\n", status_of(state));
   if (ping_every_.count() > 0) ping_due_ = now;
+  if (pid_file_.is_published()) tend_due_ = now;
+}
+
+void ServiceManager::tend_pid_file(TimePoint now) {
+  constexpr std::chrono::seconds kTendEvery{1};
+  if (!tend_due_ || *tend_due_ > now) return;
+  tend_due_ = now + kTendEvery;
+  pid_file_.tend();
+}
+
+std::optional<ServiceManager::TimePoint> ServiceManager::next_due() const {
+  if (!ping_due_ || !tend_due_) return ping_due_ ? ping_due_ : tend_due_;
+  return std::min(*ping_due_, *tend_due_);
 }
 
 // RELOADING is said even when the reload is over by now: systemd waits for it.

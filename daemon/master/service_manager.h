@@ -56,11 +56,12 @@ class ServiceManager {
   bool wants_ping(TimePoint now);
   // The gateway's loop runs.
   void on_pong(TimePoint now);
-  // When wants_ping() has something to do.
-  std::optional<TimePoint> next_due() const { return ping_due_; }
+  // When wants_ping() or observe() has something to do.
+  std::optional<TimePoint> next_due() const;
 
  private:
   void start(const ServiceState& state, TimePoint now);
+  void tend_pid_file(TimePoint now);
   void tell_reload(const ServiceState& state);
   std::string status_of(const ServiceState& state) const;
   void tell_status(std::string_view prefix, const std::string& status);
@@ -75,6 +76,7 @@ class ServiceManager {
   std::string told_status_;
   Milliseconds ping_every_{0};         // 0: no watchdog
   std::optional<TimePoint> ping_due_;  // while the daemon serves and has a watchdog
+  std::optional<TimePoint> tend_due_;  // while the daemon serves and has a pid file
   bool pinged_ = false;                // and not answered yet
   bool silent_ = false;                // that was logged
 };

@@ -85,6 +85,45 @@ def test_a_removed_control_socket_comes_back(start, site):
     assert ctl.run("--control", control, "ping").returncode == 0
 
 
+def test_a_removed_pid_file_comes_back(start, site):
+    """One that another has put there stays, until that goes."""
+    path = site.directory / "pid"
+    site.write(f"pidfile = {path}", site.pool("one"))
+    daemon = start(None, config=site.file)
+    assert processes.wait_until(path.exists)
+    for _ in range(2):
+        mark = daemon.mark()
+        path.unlink()
+        line = daemon.wait_line(f'pid file "{path}" was removed, it is written again', since=mark)
+        assert line.string.endswith(f'(option "pidfile", {site.line_of("pidfile")})')
+        assert path.read_text() == f"{daemon.process.pid}\n"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    (site.directory / "other").write_text("1\n")
+    os.rename(site.directory / "other", path)
+    daemon.wait_line(rf'pid file "{path}" was replaced, .*\(option "pidfile", .*\); remove it')
+    mark = daemon.mark()
+    path.unlink()
+    daemon.wait_line("was removed, it is written again", since=mark)
+    daemon.stop()
+    assert not path.exists() and daemon.count("was replaced") == 1
+    assert not [name for name in os.listdir(site.directory) if name.startswith("pid.")]
+
+
+def test_a_pid_file_whose_directory_was_removed_is_told_once(start, site):
+    path = site.directory / "run" / "pid"
+    path.parent.mkdir()
+    site.write(f"pidfile = {path}", site.pool("one"))
+    daemon = start(None, config=site.file)
+    assert processes.wait_until(path.exists)
+    path.unlink()
+    path.parent.rmdir()
+    pattern = f'warning .*pid file "{path}" was removed: No such file or directory .option "pidfile"'
+    daemon.wait_line(pattern)
+    path.parent.mkdir()
+    daemon.wait_line("was removed, it is written again")
+    assert path.read_text() == f"{daemon.process.pid}\n" and daemon.count(pattern) == 1
+
+
 @pytest.mark.parametrize("kind", ["stale", "live", "directory"])
 def test_what_stands_at_the_temporary_name_is_not_in_the_way(site, kind):
     """As process 1 each start has the same temporary name; here a process number is foreseen."""
