@@ -59,11 +59,13 @@ void on_masters_death(int) {
   ::kill(self, SIGKILL);
 }
 
-// The gateway dies with the master, and the worker may end because of that before, or while, the
-// signal of the master's death is handled.
+// What the application has started ends with the worker. The master sees to that, but it may be
+// dying itself: its descriptors are closed, which ends the worker, before it has another parent and
+// is sent the signal.
 void at_exit() {
-  const pid_t parent = master.load();
-  if (parent != 0 && ::getpid() == owner.load() && ::getppid() != parent) on_masters_death(0);
+  const pid_t self = ::getpid();
+  if (master.load() == 0 || self != owner.load()) return;
+  if (::getsid(0) == self) kill_sessions({&self, 1});
 }
 
 void set_handler(int signal, void (*handler)(int)) {
