@@ -80,11 +80,12 @@ void LogFile::reopen() {
                    ", going on with the old file"));
 }
 
-bool LogFile::tend(std::uint64_t rotate_size) {
+bool LogFile::tend(std::uint64_t rotate_size, std::string_view rotate_option) {
   struct stat info {};
   if (::fstat(fd_.get(), &info) != 0 || !S_ISREG(info.st_mode)) return false;
   if (!is_at(path_, info)) return replace_moved();
-  return rotate_size > 0 && static_cast<std::uint64_t>(info.st_size) >= rotate_size && rotate();
+  return rotate_size > 0 && static_cast<std::uint64_t>(info.st_size) >= rotate_size &&
+         rotate(rotate_option);
 }
 
 bool LogFile::replace_moved() {
@@ -102,7 +103,7 @@ bool LogFile::replace_moved() {
 }
 
 // The newest old file is PATH.1.
-bool LogFile::rotate() {
+bool LogFile::rotate(std::string_view option) {
   const FilePlace place = find_place(path_);
   const auto rename = [&place](const std::string& from, const std::string& to) {
     const int directory = place.directory.get();
@@ -116,9 +117,10 @@ bool LogFile::rotate() {
     reopen();
     return true;
   }
+  const int error = errno;
   if (!std::exchange(trouble_told_, true)) {
-    log_error(concat("cannot rename log ", in_quotes(path_), ": ", reason(errno),
-                     " (option \"rotate-size\"), going on with it"));
+    log_error(concat("cannot rename log ", in_quotes(path_), " to ", in_quotes(numbered(1)), ": ",
+                     reason(error), " ", option, "; going on with the full one"));
   }
   return false;
 }

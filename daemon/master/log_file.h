@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace pycgid {
@@ -31,14 +32,15 @@ class LogFile {
   void reopen();
 
   // Opens a new file when this one was moved or removed, or when it has `rotate_size` bytes (0: any
-  // number) and could be renamed. True: fd() is a new one. What goes wrong is said once.
-  bool tend(std::uint64_t rotate_size);
+  // number) and could be renamed. True: fd() is a new one. What goes wrong is said once, with
+  // `rotate_option` as the constructor has `option`.
+  bool tend(std::uint64_t rotate_size, std::string_view rotate_option);
 
  private:
   [[noreturn]] void cannot_open(int error) const;
   pyhost::UniqueFd open_path() const;
   bool replace_moved();
-  bool rotate();
+  bool rotate(std::string_view option);
 
   std::string path_;
   std::string option_;

@@ -88,7 +88,7 @@ bool LogFiles::tend(std::chrono::steady_clock::time_point now) {
   due_ = now + kTendEvery;
   bool replaced = false;
   for (LogFile& file : files_) {
-    replaced |= file.tend(settings_.rotate_size);
+    replaced |= file.tend(settings_.rotate_size, settings_.places.text("rotate-size"));
     write_error_log_to_file();
   }
   return replaced;

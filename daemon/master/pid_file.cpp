@@ -84,7 +84,8 @@ PidFile::PidFile(const std::string& path, const OptionPlaces& places)
   const pid_t pid = read_pid(path_, option_);
   if (is_master(pid)) {
     fail_start(ExitStatus::system,
-               concat("is running already, pid ", pid, " (option \"pidfile\", ", path_, ")"));
+               concat("is running already, pid ", pid, ": pid file ", in_quotes(path_),
+                      " names it ", option_, "; stop it first, or name another file"));
   }
 }
 

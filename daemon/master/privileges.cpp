@@ -155,13 +155,18 @@ Credentials worker_credentials(const PoolSettings& pool) {
 
 Credentials gateway_credentials(const Settings& settings) {
   Credentials credentials = resolve_credentials(settings.user, settings.group, settings.places);
-  const bool allowed =
-      !settings.pools.empty() && std::ranges::all_of(settings.pools, &PoolSettings::allow_root);
+  const auto forbids = std::ranges::find_if_not(settings.pools, &PoolSettings::allow_root);
+  const bool allowed = !settings.pools.empty() && forbids == settings.pools.end();
   if (credentials.user == 0 && !allowed) {
-    fail_start(ExitStatus::configuration,
-               concat("the gateway would run as root; name another user before the first pool ",
-                      settings.places.text("user"),
-                      ", or allow it in every pool (option \"allow-root\")"));
+    const std::string pool =
+        settings.pools.empty() ? "every pool" : concat("pool ", in_quotes(forbids->name), " too");
+    const std::string allow_root = settings.pools.empty() ? OptionPlaces().text("allow-root")
+                                                          : forbids->places.text("allow-root");
+    fail_start(
+        ExitStatus::configuration,
+        concat("the gateway would run as root ", settings.places.text("user"),
+               "; name another user for it, before the first pool of a file, or allow it in ", pool,
+               " ", allow_root));
   }
   return credentials;
 }

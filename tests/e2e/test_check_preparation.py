@@ -153,7 +153,8 @@ def test_workers_that_would_be_root_are_named_by_pool_and_place(site):
 @pytest.mark.skipif(not ROOT, reason="only root is refused")
 def test_a_gateway_that_would_be_root_is_named_by_place(site):
     site.write("user = root", site.pool("blog", user="www-data", allow_root=None))
-    refused(site, CONFIGURATION, "the gateway would run as root", f"{site.file}:1")
+    named = f'the gateway would run as root (option "user", {site.file}:1); name another user'
+    refused(site, CONFIGURATION, named)
 
 
 ADDRESSES = [

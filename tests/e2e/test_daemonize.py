@@ -217,8 +217,10 @@ def test_a_second_daemon_is_refused(site):
     site.start()
     status, errors = site.start("--scgi", f"unix:{site.path('other')}")
     assert status == SYSTEM
-    assert re.fullmatch(rf'pycgid: is running already, pid {site.pid} \(option "pidfile".*\)\n',
-                        errors)
+    assert errors == (
+        f'pycgid: is running already, pid {site.pid}: pid file "{site.path("pid")}" names it '
+        '(option "pidfile"); stop it first, or name another file\n'
+    )
     assert site.get().status == 200 and site.read("pid") == f"{site.pid}\n"
     site.end()
 

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 from harness import cgi, ctl, fastcgi, processes
-from harness.daemon import Daemon
+from harness.daemon import Daemon, run
 from harness.fastcgi import KEEP
 from harness.site import Site
 
@@ -104,6 +104,11 @@ def test_a_removed_pid_file_comes_back(start, site):
     mark = daemon.mark()
     path.unlink()
     daemon.wait_line("was removed, it is written again", since=mark)
+    second = run("--config", site.file)
+    assert second.returncode == 71 and second.stderr.splitlines()[-1] == (
+        f'pycgid: is running already, pid {daemon.process.pid}: pid file "{path}" names it '
+        f'(option "pidfile", {site.line_of("pidfile")}); stop it first, or name another file'
+    )
     daemon.stop()
     assert not path.exists() and daemon.count("was replaced") == 1
     assert not [name for name in os.listdir(site.directory) if name.startswith("pid.")]

@@ -2,11 +2,14 @@
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import time
 
 import pytest
+from harness import processes
+from harness.site import Site
 
 
 CONFIGURATION = os.path.join(os.path.dirname(__file__), "../../contrib/logrotate/pycgid")
@@ -76,6 +79,23 @@ def test_a_log_that_has_grown_is_rotated_and_five_are_kept(start, logs):
     assert first.read_text().startswith("/missing\n")
     assert path.with_name("access.log.5").read_text() == "old 4\n"
     assert path.with_name("access.log.6").read_text() == "old 6\n"
+
+
+def test_a_log_that_cannot_be_renamed_is_told_once_with_its_option(start, logs, tmp_path):
+    site = Site(tmp_path)
+    path = logs / "access.log"
+    site.write("rotate-size = 1", site.pool("one", access_log=path))
+    for number in range(1, 6):
+        (logs / f"access.log.{number}" / "full").mkdir(parents=True)
+    daemon = start(None, config=site.file)
+    assert site.get("one").status == 200
+    place = re.escape(site.line_of("rotate-size"))
+    pattern = f'cannot rename log "{path}" to "access.log.1": .*\\(option "rotate-size", {place}\\)'
+    daemon.wait_line(pattern)
+    # It goes on, and comes back when it can.
+    shutil.rmtree(logs / "access.log.1")
+    assert processes.wait_until((logs / "access.log.1").is_file)
+    assert daemon.count(pattern) == 1
 
 
 def test_no_line_is_lost_or_torn_by_rotation(start, logs):

@@ -119,7 +119,8 @@ def test_the_gateway_is_not_root_unless_every_pool_may_be(place):
         done = daemon.run(*arguments, "--config", place.file)
         assert done.returncode == CONFIGURATION
         assert "the gateway would run as root" in done.stderr
-        assert '(option "user")' in done.stderr and '(option "allow-root")' in done.stderr
+        assert '(option "user"); name another user' in done.stderr
+        assert 'or allow it in pool "one" too (option "allow-root")' in done.stderr
 
 
 def test_a_gateway_with_the_user_of_a_pool_is_warned_of(start, place):
