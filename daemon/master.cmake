@@ -68,6 +68,7 @@ target_sources(daemon_core PRIVATE
   master/service_state.cpp
   master/signals.cpp
   master/socket_holder.cpp
+  master/socket_paths.cpp
   master/socket_reach.cpp
   master/task_guard.cpp
   master/template_process.cpp

@@ -33,15 +33,6 @@ constexpr std::uint64_t kMaxAnswer = 64ULL << 20;
 // What a stuck gateway is asked at most, that its link stays free for what matters.
 constexpr std::uint32_t kMaxUnanswered = 16;
 
-Address control_address(const Settings& settings) {
-  Address address;
-  address.protocol = Protocol::control;
-  address.path = settings.control;
-  address.text = concat("unix:", settings.control);
-  address.places = settings.places;
-  return address;
-}
-
 // The socket belongs to whom the master runs as.
 PoolSettings control_rights() {
   PoolSettings rights;
@@ -61,6 +52,15 @@ std::optional<std::uint64_t> size_of_memory(const pyhost::UniqueFd& memory) {
 }
 
 }  // namespace
+
+Address control_address(const Settings& settings) {
+  Address address;
+  address.protocol = Protocol::control;
+  address.path = settings.control;
+  address.text = concat("unix:", settings.control);
+  address.places = settings.places;
+  return address;
+}
 
 void check_control_path(const Settings& settings) {
   if (settings.control.empty()) return;

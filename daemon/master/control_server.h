@@ -48,6 +48,9 @@ class ControlHost {
   virtual void stop() = 0;
 };
 
+// Of option "control", which is given.
+Address control_address(const Settings& settings);
+
 // Throws StartupError when the socket could not be bound there; one that is alive is fine, as it is
 // probably that of the running daemon.
 void check_control_path(const Settings& settings);

@@ -8,6 +8,7 @@
 #include "daemon/master/path_problem.h"
 #include "daemon/master/pid_file.h"
 #include "daemon/master/privileges.h"
+#include "daemon/master/socket_paths.h"
 #include "daemon/master/worker_place.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
@@ -96,6 +97,7 @@ std::vector<PoolConfig> pool_configs(const LoadedConfiguration& configuration) {
 }
 
 void check_daemon(const Settings& settings) {
+  refuse_shared_paths(settings);
   static_cast<void>(look_and_wait(temp_dir_look(settings)));
   LogFiles::check_error_log(settings);
   PidFile::check(settings.pidfile, settings.places);
@@ -152,6 +154,7 @@ std::string Reconfiguration::refused(std::string why) {
 
 // All that can be wrong with the whole is found here, before anything changes.
 void Reconfiguration::check(const LoadedConfiguration& next) const {
+  refuse_shared_paths(next.settings);
   const Configs wanted = pool_configs(next);
   for (const PoolConfig& config : wanted) check_addresses(config, wanted);
   context_.logs.prepare_error_log(next.settings);

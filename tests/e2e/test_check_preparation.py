@@ -171,6 +171,44 @@ def test_one_address_in_two_spellings(site, first, second):
     refused(site, CONFIGURATION, f'address "{second}" is that of pool "blog" already', site.line_of("scgi"))
 
 
+def two_paths(site, kind):
+    """Of one socket: what is written, and the first path of it."""
+    (site.directory / "a" / "b").mkdir(parents=True)
+    os.symlink("a", site.directory / "linked")
+    path = "a/b/../x.sock" if kind == "dots" else "linked/x.sock"
+    return str(site.directory / path), str(site.directory / "a" / "x.sock")
+
+
+@pytest.mark.parametrize("kind", ["dots", "link"])
+@pytest.mark.parametrize("option", ["scgi", "fastcgi", "control"])
+def test_one_socket_by_two_paths(start, site, kind, option):
+    other, path = two_paths(site, kind)
+    first = f'leads to "unix:{path}" (option "fastcgi", '
+    if option == "control":
+        site.write(USER, f"control = {other}", site.pool("blog", fastcgi=f"unix:{path}", **WORKERS))
+    else:
+        second = {"fastcgi": None, option: f"unix:{other}", **WORKERS}
+        site.write(
+            USER, site.pool("blog", fastcgi=f"unix:{path}", **WORKERS), site.pool("other", **second)
+        )
+    place = f'another path (option "{option}", {site.file}:'
+    named = f'address "unix:{other}" is that of pool "blog" already: it ' + first
+    refused(site, CONFIGURATION, named, place, "an address of its own")
+
+
+def test_a_reload_refuses_one_socket_by_two_paths(start, site):
+    other, path = two_paths(site, "link")
+    first = site.pool("blog", fastcgi=f"unix:{path}", **WORKERS)
+    site.write(USER, first)
+    running = start(None, config=site.file)
+    site.write(USER, first, site.pool("other", fastcgi=f"unix:{other}", **WORKERS))
+    running.signal(signal.SIGHUP)
+    running.wait_line(
+        rf'reload failed: address "unix:{other}" is that of pool "blog" already: it leads to '
+        rf'"unix:{path}" .*; the old configuration stays in force'
+    )
+
+
 @pytest.mark.parametrize("address", ["fd:99", "systemd:web"])
 def test_a_socket_that_was_not_passed(site, address):
     """Who checks is not who starts: the check tells of it, the start is refused."""
