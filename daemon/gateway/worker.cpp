@@ -66,6 +66,7 @@ unsigned Worker::idle_threads() const {
 }
 
 unsigned Worker::ahead() const {
+  if (stands_still_) return active_;
   return active_ > info_.threads ? active_ - info_.threads : 0;
 }
 

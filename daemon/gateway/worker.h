@@ -68,7 +68,7 @@ class Worker final : private DeadlineOwner {
 
   // Threads without a request; none while it stands still.
   unsigned idle_threads() const;
-  // Requests handed ahead, beyond what its threads can run at once.
+  // Requests handed ahead, beyond what its threads can run at once; all while it stands still.
   unsigned ahead() const;
   // There is a slot, and the worker takes what the dispatcher gives it.
   bool has_room() const;

@@ -98,6 +98,26 @@ TEST_CASE("dispatcher: nothing waits behind a busy worker while a thread is idle
   CHECK(stuck.take().empty());
 }
 
+TEST_CASE("dispatcher: a worker that stands still keeps no request from another", "[dispatcher]") {
+  Fixture stage;
+  PlayedWorker& stopped = stage.add_worker();
+  PlayedWorker& other = stage.add_worker();
+  stage.front.request("/late");
+  stage.dispatcher.run_turn();
+  stage.loop.timers().advance(stage.loop.now() + 2 * stage.pool.queue_timeout);
+  CHECK(stage.front.text.find("Status: 503") != std::string::npos);
+  stage.front.request("/first");
+  stage.dispatcher.run_turn();
+  CHECK(other.take() == "/first");
+  // No thread is idle now: whoever gets this one, it is not lost to the one that stands still.
+  stage.front.request("/second");
+  stage.dispatcher.run_turn();
+  other.answer();
+  stage.dispatcher.run_turn();
+  CHECK(other.take() == "/second");
+  CHECK(stopped.take().empty());
+}
+
 TEST_CASE("dispatcher: a request that was withdrawn never reaches the worker", "[dispatcher]") {
   Fixture f;
   PlayedWorker& worker = f.add_worker();
