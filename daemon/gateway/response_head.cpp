@@ -159,9 +159,11 @@ void ResponseHead::rewrite() {
     split_header(line, header);
     const bool is_length = equals_ignoring_case(header.name, "content-length");
     if (is_hop_by_hop(header.name) || (is_length && status_ == 204)) continue;
-    kept.append(line);
     if (rest == kLineEnd && header.value.size() == kBareStatus) {
-      kept.append(" ").append(reason_phrase(status_));
+      // Blanks behind the digits would part them from the phrase.
+      kept.append("Status: ").append(header.value).append(" ").append(reason_phrase(status_));
+    } else {
+      kept.append(line);
     }
     kept.append(kLineEnd);
   }

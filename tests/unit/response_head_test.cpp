@@ -148,6 +148,7 @@ TEST_CASE("response head: a status without a phrase gets the usual one", "[gatew
   CHECK(passed("Status: 200\r\n\r\n") == kEnd);
   CHECK(passed("A: 200\r\nStatus: 404\r\n\r\n") == "A: 200\r\nStatus: 404 Not Found\r\n\r\n");
   CHECK(passed("Status: 299\r\n\r\n") == "Status: 299\r\n\r\n");
+  CHECK(passed("Status: 410 \t\r\n\r\n") == "Status: 410 Gone\r\n\r\n");
 }
 
 TEST_CASE("response head: tabs pass in values", "[gateway]") {
