@@ -101,7 +101,7 @@ InheritedSockets read_environment() {
 InheritedSockets parse_listen_variables(const char* pid, const char* count, const char* names) {
   InheritedSockets sockets;
   if (pid == nullptr || count == nullptr) {
-    sockets.missing = "no sockets were passed (LISTEN_FDS is not set); start it by a socket unit";
+    sockets.missing = "no sockets were passed (LISTEN_FDS is not set)";
     return sockets;
   }
   if (parse_number(pid) != static_cast<std::uint64_t>(::getpid())) {

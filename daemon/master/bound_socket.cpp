@@ -113,14 +113,26 @@ bool is_listening_stream(int fd) {
 // Who wrote the command line passes the sockets too; what stands in a file may lack them this time.
 [[noreturn]] void cannot_use(const Address& address, std::string_view why) {
   const bool in_file = option_of(address) != OptionPlaces().text(option_name(address.protocol));
+  const std::string advice =
+      address.kind == Address::Kind::systemd
+          ? "have a socket unit pass it, see systemd.socket(5)"
+          : concat("have the program that starts pycgid open it as descriptor ", address.fd);
   fail_start(in_file ? ExitStatus::system : ExitStatus::usage,
-             concat("cannot use ", address.text, ": ", why, " ", option_of(address)));
+             concat("cannot use ", address.text, ": ", why, " ", option_of(address), "; ", advice,
+                    ", or give another address, for instance unix:/run/pycgid.sock"));
+}
+
+// Why an inherited descriptor is of no use; "" when it is.
+std::string fault_of_inherited(int fd) {
+  if (is_listening_stream(fd)) return {};
+  if (fcntl(fd, F_GETFD) < 0) return concat("there is no descriptor ", fd);
+  return "it is not a listening stream socket";
 }
 
 // An own copy of an inherited socket, out of the way of 0, 1 and 2.
 pyhost::UniqueFd copy_inherited(const Address& address) {
-  if (!is_listening_stream(address.fd)) {
-    cannot_use(address, "it is not a listening stream socket");
+  if (const std::string why = fault_of_inherited(address.fd); !why.empty()) {
+    cannot_use(address, why);
   }
   pyhost::UniqueFd fd(fcntl(address.fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
   if (!fd) cannot_bind(address, reason(errno));
@@ -168,10 +180,10 @@ bool is_passed(const Address& address) {
 
 // Who checks is seldom who starts: a notice, no fault. "" when the socket is there.
 std::string not_passed_note(const Address& address) {
-  if (is_listening_stream(address.fd)) return {};
-  return concat(address.text, " is not there: ",
-                address.fd < 0 ? address.missing : "it is not a listening stream socket", " ",
-                option_of(address), "; the start needs it");
+  const std::string why = address.fd < 0 ? address.missing : fault_of_inherited(address.fd);
+  if (why.empty()) return {};
+  return concat(address.text, " is not there: ", why, " ", option_of(address),
+                "; the start needs it");
 }
 
 // What -t has to say of an address that the running daemon has; "" when it is free. Throws

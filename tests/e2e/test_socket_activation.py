@@ -160,6 +160,18 @@ def test_what_cannot_be_had_is_said(place, passed, named):
     assert status == 64 and line.count("\n") == 1
     assert re.search(r"^pycgid: cannot use systemd:blog: .*" + named, line), line
     assert 'option "scgi"' in line
+    assert line.endswith(", or give another address, for instance unix:/run/pycgid.sock\n")
+
+
+def test_an_inherited_descriptor_that_is_not_there_is_said_with_what_to_do(place):
+    status, line = refusal(place, "--fastcgi", "fd:77")
+    assert status == 64 and line == (
+        'pycgid: cannot use fd:77: there is no descriptor 77 (option "fastcgi"); have the program '
+        "that starts pycgid open it as descriptor 77, or give another address, for instance "
+        "unix:/run/pycgid.sock\n"
+    )
+    status, line = refusal(place, "--fastcgi", "fd:0")
+    assert status == 64 and "fd:0: it is not a listening stream socket (option" in line
 
 
 def test_one_socket_for_two_addresses_is_refused(place):
