@@ -119,6 +119,26 @@ def test_lsb_start_and_stop(site, script):
     assert script("status")[0] == 3
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes users")
+def test_lsb_without_the_gateways_user_says_how_to_make_it(site, script):
+    with open(site.config, encoding="utf-8") as file:
+        site.put("pycgid.conf", "user = no-such-user\n" + file.read())
+    for action in ("configtest", "start"):
+        status, output = script(action)
+        assert status != 0
+        assert f'no such user: "no-such-user" (option "user", {site.config}:1); create it' in output
+        assert "adduser --system" in output
+    assert not os.path.exists(site.pidfile)
+
+
+@pytest.mark.parametrize("path", ["init.d/pycgid", "openrc/pycgid", "runit/run"])
+def test_the_scripts_name_the_user_of_the_shipped_configuration(path):
+    with open(f"{CONTRIB}/pycgid.conf", encoding="utf-8") as file:
+        user = re.search("^user = (.*)$", file.read(), re.MULTILINE).group(1)
+    with open(f"{CONTRIB}/{path}", encoding="utf-8") as file:
+        assert re.search(f"(add.*) {user}\\b", file.read())
+
+
 def test_lsb_reload_and_restart(site, script):
     assert script("configtest")[0] == 0
     assert script("start")[0] == 0
