@@ -56,8 +56,10 @@ std::string set_number(Settings& settings, std::string_view value, const OptionR
 template <auto Member>
 std::string set_size(Settings& settings, std::string_view value, const OptionRow& row) {
   const auto size = parse_size(value);
-  if (!size) {
-    return no_such_value("bytes, or a number with K, M or G behind it", nearest_size(value));
+  const std::string nearest = nearest_size(value);
+  // As it is written already: too large a number.
+  if (!size && nearest != value) {
+    return no_such_value("bytes, or a number with K, M or G behind it", nearest);
   }
   return set_in_range<Member>(settings, size, row, size_text);
 }
@@ -65,9 +67,9 @@ std::string set_size(Settings& settings, std::string_view value, const OptionRow
 template <auto Member>
 std::string set_time(Settings& settings, std::string_view value, const OptionRow& row) {
   const auto time = parse_time(value);
-  if (!time) {
-    return no_such_value("seconds, or a number with ms, s, m, h or d behind it",
-                         nearest_time(value));
+  const std::string nearest = nearest_time(value);
+  if (!time && nearest != value) {
+    return no_such_value("seconds, or a number with ms, s, m, h or d behind it", nearest);
   }
   return set_in_range<Member>(settings, time, row, time_text);
 }

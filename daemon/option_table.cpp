@@ -166,7 +166,8 @@ std::string set_core_limit(Settings& settings, std::string_view value, const Opt
   settings.pools.back().rlimit_core = kUnlimited;
   if (value == "unlimited") return {};
   const std::string wrong = set_size<&PoolSettings::rlimit_core>(settings, value, row);
-  return wrong.empty() ? wrong : concat(wrong, ", or unlimited");
+  constexpr std::string_view kMust = "must be ";
+  return wrong.empty() ? wrong : concat(kMust, "unlimited, or ", wrong.substr(kMust.size()));
 }
 
 std::string set_chroot(Settings& settings, std::string_view value, const OptionRow& row) {

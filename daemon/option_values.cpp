@@ -52,7 +52,8 @@ struct Synonym {
   std::string_view unit;
 };
 
-constexpr std::array<Synonym, 12> kSizeSynonyms{{{"b", ""},
+constexpr std::array<Synonym, 13> kSizeSynonyms{{{"", ""},
+                                                 {"b", ""},
                                                  {"byte", ""},
                                                  {"k", "K"},
                                                  {"kb", "K"},
@@ -64,7 +65,8 @@ constexpr std::array<Synonym, 12> kSizeSynonyms{{{"b", ""},
                                                  {"g", "G"},
                                                  {"gb", "G"},
                                                  {"gib", "G"}}};
-constexpr std::array<Synonym, 13> kTimeSynonyms{{{"ms", "ms"},
+constexpr std::array<Synonym, 14> kTimeSynonyms{{{"", ""},
+                                                 {"ms", "ms"},
                                                  {"msec", "ms"},
                                                  {"millisecond", "ms"},
                                                  {"s", "s"},
