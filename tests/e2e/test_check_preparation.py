@@ -196,6 +196,41 @@ def test_one_socket_by_two_paths(start, site, kind, option):
     refused(site, CONFIGURATION, named, place, "an address of its own")
 
 
+CLAIMED = [
+    ("fastcgi", "access-log"),
+    ("fastcgi", "slow-log"),
+    ("fastcgi", "control"),
+    ("fastcgi", "log"),
+    ("fastcgi", "pidfile"),
+    ("access-log", "pidfile"),
+    ("control", "log"),
+    ("log", "pidfile"),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), CLAIMED)
+def test_one_path_for_two_things(site, first, second):
+    path = site.directory / "x.sock"
+    lines = {
+        option: f"{option} = {'unix:' if option == 'fastcgi' else ''}{path}"
+        for option in (first, second)
+    }
+    of_pool = ("fastcgi", "access-log", "slow-log")
+    options = {} if first == "fastcgi" else {"fastcgi": "127.0.0.1:9107"}
+    pool = site.pool("blog", **{"fastcgi": None, **options, **WORKERS})
+    pool += "\n".join(line for option, line in lines.items() if option in of_pool)
+    others = [line for option, line in lines.items() if option not in of_pool]
+    site.write(USER, *others, pool)
+    places = [f'(option "{option}", {site.line_of(option + " = ")})' for option in (first, second)]
+    refused(site, CONFIGURATION, " already", *places, " of its own")
+
+
+def test_logs_may_share_a_file(site):
+    path = site.directory / "x.log"
+    site.write(USER, f"log = {path}", site.pool("blog", access_log=path, slow_log=path, **WORKERS))
+    assert daemon.run("-t", "--config", site.file).returncode == 0
+
+
 def test_a_reload_refuses_one_socket_by_two_paths(start, site):
     other, path = two_paths(site, "link")
     first = site.pool("blog", fastcgi=f"unix:{path}", **WORKERS)
