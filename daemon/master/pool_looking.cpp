@@ -14,7 +14,7 @@ namespace pycgid {
 // One that is on its way already is given up: it may have seen what was there before.
 void ManagedPool::begin_look(Plan plan, Purpose purpose, const std::vector<Address>& unbound) {
   looking_.reset();
-  auto looking = std::make_unique<Looking>(purpose, std::move(plan));
+  std::unique_ptr<Looking> looking(new Looking{purpose, std::move(plan)});
   const PoolSettings& settings = looking->plan.config.settings;
   looking->environment = worker_environment(settings, looking->plan.credentials, environ);
   LookRequest request = worker_look(context_.global, settings, looking->plan.credentials,
