@@ -5,6 +5,7 @@
 #include "daemon/log.h"
 #include "daemon/master/managed_pool.h"
 #include "daemon/master/pool_tls.h"
+#include "daemon/master/privileges.h"
 #include "daemon/master/unix_socket.h"
 #include "daemon/text.h"
 
@@ -117,11 +118,14 @@ void ManagedPool::finish_reload(Looking& over, TimePoint now) {
 // All that can fail is done before anything changes.
 void ManagedPool::bind_next(const PoolSettings& next) {
   context_.logs.prepare(next);
-  if (!next.socket_user.empty()) {
-    static_cast<void>(user_id(next.socket_user, "socket-user", next.places));
-  }
-  if (!next.socket_group.empty()) {
-    static_cast<void>(group_id(next.socket_group, "socket-group", next.places));
+  const auto is_path = [](const Address& address) {
+    return address.kind == Address::Kind::unix_path;
+  };
+  // As the start has it: they mean nothing where there is no Unix socket.
+  if (std::ranges::any_of(next.addresses, is_path)) {
+    std::optional<StartupError> unknown;
+    static_cast<void>(with_known_owner(next, unknown));
+    if (unknown) throw *unknown;
   }
   take_offered(next);
   PoolSettings missing = next;

@@ -52,6 +52,17 @@ def test_an_unknown_user_or_group_leaves_the_socket(start, site, option):
     assert site.get("bad").status == 503
 
 
+def test_who_owns_no_unix_socket_is_asked_for_neither_at_start_nor_at_reload(start, site):
+    address = f"127.0.0.1:{sockets.free_port()}"
+    options = {"fastcgi": address, "socket_group": NOBODY}
+    site.write(site.pool("good", **options))
+    daemon = start(None, config=site.file)
+    mark = daemon.mark()
+    site.write(site.pool("good", **options, threads=3))
+    daemon.signal(signal.SIGHUP)
+    daemon.wait_line("reloaded pool", since=mark)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused")
 def test_workers_that_would_be_root_leave_the_socket(start, site):
     bad = site.pool("bad", user="root", allow_root=None)
