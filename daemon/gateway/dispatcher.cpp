@@ -63,16 +63,7 @@ bool Dispatcher::enqueue(Exchange& exchange) {
 void Dispatcher::refuse_all(std::string why) {
   refusing_ = true;
   why_refusing_ = std::move(why);
-}
-
-void Dispatcher::end() {
-  refusing_ = true;
-  while (!queue_.empty()) {
-    Exchange& exchange = queue_.front();
-    queue_.pop_front();
-    --waiting_;
-    exchange.not_served();
-  }
+  refuse_waiting(why_refusing_);
 }
 
 void Dispatcher::refuse_waiting(std::string_view why) {
@@ -82,10 +73,26 @@ void Dispatcher::refuse_waiting(std::string_view why) {
   }
 }
 
+// Whatever has left those that wait alone: the end of the pool or of its start, or each death.
+void Dispatcher::refuse_deserted() {
+  if (refusing_) return refuse_waiting(why_refusing_);
+  if (!ending_ || anyone_serves()) return;
+  refuse_waiting(leaving_ ? "the pool was removed" : "the daemon is stopping");
+}
+
 void Dispatcher::note_refusal(Failure cause) {
   stats_.count(cause);
-  notices_.refused(cause);
+  notices_.refused(shortage_of(cause));
   if (cause == Failure::queue_full) watch_.refused();
+}
+
+Shortage Dispatcher::shortage_of(Failure cause) const {
+  if (cause == Failure::queue_full) return Shortage::queue_full;
+  if (cause == Failure::queue_timeout) {
+    return anyone_serves() ? Shortage::queue_timeout : Shortage::unserved;
+  }
+  if (leaving_) return Shortage::removed;
+  return ending_ ? Shortage::stopping : Shortage::not_started;
 }
 
 // What was handed ahead waits as well, and a request for which a thread is idle does not.
@@ -179,9 +186,6 @@ void Dispatcher::cut(std::uint32_t id) {
     retire(*worker);
     worker->cut();
   }
-  const bool alone =
-      std::ranges::none_of(workers_, [](const auto& worker) { return worker->serves(); });
-  if (ending_ && alone) refuse_waiting("the daemon is stopping");
 }
 
 void Dispatcher::announce_end() {
@@ -266,6 +270,7 @@ bool Dispatcher::run_turn() {
   for (const auto& worker : workers_) busy |= worker->collect();
   if (busy) between_answers_ = loop_.now() - std::exchange(answered_, loop_.now());
   if (!warm_ups_.empty()) advance_warm_ups();
+  refuse_deserted();
   distribute();
   for (const auto& worker : workers_) worker->wake();
   std::erase_if(workers_, [](const auto& worker) { return worker->lost(); });
@@ -280,6 +285,12 @@ void Dispatcher::note_ended() {
 bool Dispatcher::anyone_waits() const {
   return waiting_ > 0 || !warm_ups_.empty() ||
          std::ranges::any_of(workers_, [](const auto& worker) { return worker->ahead() > 0; });
+}
+
+bool Dispatcher::anyone_serves() const {
+  return std::ranges::any_of(workers_, [this](const auto& worker) {
+    return worker->info().generation == generation_ && worker->serves();
+  });
 }
 
 Dispatcher::Pressure Dispatcher::pressure() const {

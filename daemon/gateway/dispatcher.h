@@ -42,19 +42,22 @@ class Dispatcher final : public WorkerOwner, private LoadSource {
   // The exchange leaves the queue, if it is there.
   void withdraw(Exchange& exchange);
 
-  // The pool does not start: nothing is taken until the next take_over.
+  // The pool does not start: nothing is taken until the next take_over, and what waits is answered
+  // 503.
   void refuse_all(std::string why);
   bool is_refusing() const { return refusing_; }
   const std::string& why_refusing() const { return why_refusing_; }
   // The pool is removed: connections close when they are idle.
   void leave();
   bool is_leaving() const { return leaving_; }
-  // Its workers are gone: what waits is answered 503, and nothing more is taken.
-  void end();
+  // Its workers are gone.
+  void end() { refuse_all("the pool was removed, and its workers have ended"); }
   // There is, and will be, no worker for what waits: it is answered 503.
   void refuse_waiting(std::string_view why = "no worker can be started");
   // A request is answered 503 for this reason.
   void note_refusal(Failure cause);
+  // Some worker gets requests, now or when it has room.
+  bool anyone_serves() const;
 
   // --- figures ----------------------------------------------------------------------------------
   // Sees which requests have ended, for which the gateway is not woken; before load().
@@ -80,7 +83,7 @@ class Dispatcher final : public WorkerOwner, private LoadSource {
   void retire(std::uint32_t id);
   // It takes too long: see Worker::cut().
   void cut(std::uint32_t id);
-  // All will be retired before long.
+  // All will be retired before long, and none will come: those that start are killed.
   void announce_end();
   void retire_all();
   // One worker that has no request, if there is one, ends; nobody waits for a worker meanwhile.
@@ -109,6 +112,8 @@ class Dispatcher final : public WorkerOwner, private LoadSource {
   void end_warm_up(const WarmUp& warm_up, Worker& worker);
   bool full() const;
   bool anyone_waits() const;
+  void refuse_deserted();
+  Shortage shortage_of(Failure cause) const;
   void distribute();
   void note_load();
   Worker* pick_worker() const;

@@ -282,7 +282,10 @@ void Exchange::on_timer() {
     worker_->note_standing();
     worker_ = nullptr;
   }
-  give_up(Failure::queue_timeout, "it waited longer than option \"queue-timeout\"");
+  give_up(Failure::queue_timeout,
+          context_.dispatcher.anyone_serves()
+              ? "it waited longer than option \"queue-timeout\""
+              : "it waited longer than option \"queue-timeout\", and no worker was ready");
 }
 
 void Exchange::give_up(Failure cause, std::string_view why) {
@@ -346,12 +349,6 @@ void Exchange::was_slow() {
 void Exchange::timed_out() {
   stats().count(Failure::request_timeout);
   answer_error(504, 0);
-}
-
-void Exchange::not_served() {
-  dispatched_ = false;
-  context_.dispatcher.note_refusal(Failure::not_started);
-  refuse(503, "the pool was removed, and its workers have ended");
 }
 
 bool Exchange::take_thread() {

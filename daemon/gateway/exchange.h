@@ -104,8 +104,6 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   void taken_back();
   // The worker is gone: answers 502, or cuts its answer, and says which. The exchange is gone.
   std::string worker_lost();
-  // It has left the queue, and nobody will take it: answers 503. The exchange is gone.
-  void not_served();
   // It runs for too long: answers 504, or cuts its answer. The exchange is gone.
   void timed_out();
   // It runs longer than option "slow-request".

@@ -16,7 +16,8 @@ namespace {
 void complain(const Pool& pool, const std::string& peer, std::string_view why) {
   PeerNotices& notices = pool.context.dispatcher.peer_notices();
   if (!notices.is_due({LogLevel::error, "connections closed", why})) return;
-  log_error(concat("connection from ", peer, " closed: ", why));
+  log_line(LogLevel::error, pool.context.pool.name,
+           concat("connection from ", peer, " closed: ", why));
 }
 
 }  // namespace

@@ -11,17 +11,26 @@ namespace {
 
 constexpr std::chrono::seconds kNoticeEvery{60};
 
-std::string text_of(Failure cause, const PoolSettings& pool) {
+std::string text_of(Shortage cause, const PoolSettings& pool) {
+  const auto waited = [&pool] {
+    return concat("requests waited for ", duration_text(pool.queue_timeout),
+                  " (option \"queue-timeout\")");
+  };
   switch (cause) {
-    case Failure::queue_full:
+    case Shortage::queue_full:
       return concat("the queue is full (option \"max-queue\" is ", pool.max_queue, ")");
-    case Failure::queue_timeout:
-      return concat("requests waited for ", duration_text(pool.queue_timeout),
-                    " (option \"queue-timeout\"); more get through at a time with options "
-                    "\"processes\" or \"threads\"");
-    default:
+    case Shortage::queue_timeout:
+      return waited() + "; more get through at a time with options \"processes\" or \"threads\"";
+    case Shortage::unserved:
+      return waited() + ", and no worker was ready";
+    case Shortage::not_started:
       return "no worker is ready";
+    case Shortage::stopping:
+      return "the daemon is stopping";
+    case Shortage::removed:
+      return "the pool was removed";
   }
+  return {};
 }
 
 std::string threads_text(std::size_t threads) {
@@ -33,16 +42,15 @@ std::string threads_text(std::size_t threads) {
 OverloadNotices::OverloadNotices(EventLoop& loop, const PoolSettings& pool)
     : loop_(loop),
       pool_(pool),
-      full_(loop, kNoticeEvery, teller(Failure::queue_full)),
-      late_(loop, kNoticeEvery, teller(Failure::queue_timeout)),
-      not_started_(loop, kNoticeEvery, teller(Failure::not_started)) {}
+      notices_{{RepeatedNotice{loop, kNoticeEvery, teller(Shortage::queue_full)},
+                RepeatedNotice{loop, kNoticeEvery, teller(Shortage::queue_timeout)},
+                RepeatedNotice{loop, kNoticeEvery, teller(Shortage::unserved)},
+                RepeatedNotice{loop, kNoticeEvery, teller(Shortage::not_started)},
+                RepeatedNotice{loop, kNoticeEvery, teller(Shortage::stopping)},
+                RepeatedNotice{loop, kNoticeEvery, teller(Shortage::removed)}}} {}
 
-void OverloadNotices::refused(Failure cause) {
-  RepeatedNotice* const notice = cause == Failure::queue_full      ? &full_
-                                 : cause == Failure::queue_timeout ? &late_
-                                 : cause == Failure::not_started   ? &not_started_
-                                                                   : nullptr;
-  if (notice != nullptr && notice->is_due()) say(cause, "");
+void OverloadNotices::refused(Shortage cause) {
+  if (notices_[static_cast<std::size_t>(cause)].is_due()) say(cause, "");
 }
 
 void OverloadNotices::busy(std::size_t threads, std::size_t waiting) {
@@ -56,12 +64,12 @@ void OverloadNotices::busy(std::size_t threads, std::size_t waiting) {
                   " (option \"processes\" or \"threads\")"));
 }
 
-RepeatedNotice::Tell OverloadNotices::teller(Failure cause) const {
+RepeatedNotice::Tell OverloadNotices::teller(Shortage cause) const {
   return
       [this, cause](std::uint64_t more) { say(cause, concat(more, " more in the last minute: ")); };
 }
 
-void OverloadNotices::say(Failure cause, const std::string& how_often) const {
+void OverloadNotices::say(Shortage cause, const std::string& how_often) const {
   log_line(LogLevel::warning, pool_.name,
            concat("answered 503: ", how_often, text_of(cause, pool_)));
 }

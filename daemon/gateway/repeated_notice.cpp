@@ -2,6 +2,10 @@
 
 namespace pycgid {
 
+RepeatedNotice::~RepeatedNotice() {
+  if (more_ > 0) tell_(more_);
+}
+
 bool RepeatedNotice::is_due() {
   if (armed()) {
     ++more_;
@@ -9,6 +13,11 @@ bool RepeatedNotice::is_due() {
   }
   wait();
   return true;
+}
+
+void RepeatedNotice::count() {
+  ++more_;
+  if (!armed()) wait();
 }
 
 void RepeatedNotice::on_timer() {

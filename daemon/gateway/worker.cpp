@@ -71,6 +71,7 @@ unsigned Worker::ahead() const {
 }
 
 bool Worker::has_room() const {
+  if (stands_still_ && active_ > 0) return false;
   return serves() && !free_.empty() && channel_->can_submit();
 }
 

@@ -70,7 +70,8 @@ class Worker final : private DeadlineOwner {
   unsigned idle_threads() const;
   // Requests handed ahead, beyond what its threads can run at once; all while it stands still.
   unsigned ahead() const;
-  // There is a slot, and the worker takes what the dispatcher gives it.
+  // There is a slot, and the worker takes what the dispatcher gives it. While it stands still it is
+  // tried with one request at a time.
   bool has_room() const;
   // It takes requests, now or when one of its slots is free.
   bool serves() const { return open_ && !retired_ && !lost_; }

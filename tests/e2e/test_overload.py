@@ -71,7 +71,7 @@ def test_a_queue_of_a_moment_is_not_told_of(start):
 
 @pytest.mark.parametrize("level", ["notice", "info"])
 def test_refusals_of_a_full_queue_are_told_of_once(start, level):
-    """Each of them only in level info; how many they were is said a minute later."""
+    """Each of them only in level info; how many they were is said a minute later, or at the end."""
     daemon = start("pep3333", "--max-queue", "1", "--log-level", level, threads=1)
     with daemon.connect() as connection:
         (visitor,) = hold(daemon, connection, 1)
@@ -83,7 +83,8 @@ def test_refusals_of_a_full_queue_are_told_of_once(start, level):
         assert connection.answer(2).status == 200
     daemon.stop()
     daemon.wait_line('warning pep3333: answered 503: the queue is full .option "max-queue" is 1')
-    assert daemon.count("warning .*the queue is full") == 1
+    assert daemon.count("warning pep3333: answered 503: the queue is full") == 1
+    assert daemon.count("warning .*: answered 503: 9 more in the last minute: the queue is full") == 1
     each_one = r"info pep3333: request \S+ .GET /single.*: answered 503: the queue is full"
     assert daemon.count(each_one) == (10 if level == "info" else 0)
 
@@ -103,7 +104,9 @@ def test_requests_that_waited_too_long_are_told_of_once(start):
         'warning pep3333: answered 503: requests waited for 100ms .option "queue-timeout".; more '
         'get through at a time with options "processes" or "threads"'
     )
-    assert daemon.count("answered 503") == 1
+    assert daemon.count("answered 503: requests waited") == 1
+    assert daemon.count("answered 503: 5 more in the last minute: requests waited") == 1
+    assert daemon.count("answered 503") == 2
 
 
 def test_the_queue_is_seen_in_status_and_access_log(start, tmp_path):

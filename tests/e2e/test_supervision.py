@@ -251,17 +251,53 @@ def test_the_line_about_a_crash_tells_of_the_core(start, tmp_path):
     )
 
 
-def test_a_pool_without_workers_answers_503(start, tmp_path):
-    """When they die again and again, and the next one has to wait."""
+def start_once(start, tmp_path, at_broken, *options):
+    """An application that does this while it is loaded when there is a file `broken`."""
     (tmp_path / "once.py").write_text(
-        "import os, os.path\n"
+        "import os, os.path, threading\n"
         "if os.path.exists('broken'):\n"
-        "    os._exit(9)\n"
+        f"    {at_broken}\n"
         "def application(environ, start_response):\n"
         "    start_response('200 OK', [('Content-Type', 'text/plain')])\n"
         "    return [b'well']\n"
     )
-    daemon = start("once", "--log-level", "info", chdir=str(tmp_path))
+    return start("once", "--log-level", "info", *options, chdir=str(tmp_path))
+
+
+def wait_without_a_worker(daemon, tmp_path):
+    """A request that is sent when the pool's worker has died, and the next one finds `broken`."""
+    (tmp_path / "broken").touch()
+    mark = daemon.mark()
+    processes.kill(daemon.workers[0])
+    daemon.wait_line("killed by signal 9 .*; replacing it", 20, mark)
+    connection = daemon.connect()
+    connection.send(fastcgi.request(cgi.variables("/waits")))
+    return connection
+
+
+def test_what_waits_is_answered_503_when_a_pool_has_no_workers(start, tmp_path):
+    daemon = start_once(start, tmp_path, "os._exit(9)", "--queue-timeout", "10m")
+    daemon.expect(WORKER_LINES, r"answered 503")
+    with wait_without_a_worker(daemon, tmp_path) as connection:
+        assert connection.answer().status == 503
+    daemon.wait_line(r"\(GET /waits\): answered 503: its workers end before they are ready")
+
+
+def test_what_waits_for_a_starting_worker_is_answered_503_when_the_daemon_ends(start, tmp_path):
+    options = ("--queue-timeout", "10m", "--stop-timeout", "10m")
+    daemon = start_once(start, tmp_path, "threading.Event().wait()", *options)
+    daemon.expect(WORKER_LINES, r"answered 503")
+    with wait_without_a_worker(daemon, tmp_path) as connection:
+        daemon.signal(signal.SIGTERM)
+        assert connection.answer().status == 503
+    assert daemon.process.wait(20) == 0
+    daemon.wait_line(r"\(GET /waits\): answered 503: the daemon is stopping")
+    daemon.wait_line("warning once: answered 503: the daemon is stopping")
+
+
+def test_a_pool_without_workers_answers_503(start, tmp_path):
+    """When they die again and again, and the next one has to wait."""
+    daemon = start_once(start, tmp_path, "os._exit(9)")
     daemon.expect(WORKER_LINES, r"request \S+ \(GET /\): answered 503")
     (tmp_path / "broken").touch()
     mark = daemon.mark()

@@ -38,27 +38,27 @@ TEST_CASE("overload: the first refusal is told of at once, the others after a mi
           "[gateway]") {
   Said said;
   const std::string why = "the queue is full (option \"max-queue\" is 20)\n";
-  for (int i = 0; i < 3; ++i) said.notices.refused(Failure::queue_full);
+  for (int i = 0; i < 3; ++i) said.notices.refused(Shortage::queue_full);
   CHECK(said.text() == "answered 503: " + why);
   said.pass(59s);
   CHECK(said.text().empty());
   said.pass(2s);
   CHECK(said.text() == "answered 503: 2 more in the last minute: " + why);
-  said.notices.refused(Failure::queue_full);
+  said.notices.refused(Shortage::queue_full);
   CHECK(said.text().empty());
   said.pass(61s);
   CHECK(said.text() == "answered 503: 1 more in the last minute: " + why);
   said.pass(61s);
   CHECK(said.text().empty());
-  said.notices.refused(Failure::queue_full);
+  said.notices.refused(Shortage::queue_full);
   CHECK(said.text() == "answered 503: " + why);
 }
 
 TEST_CASE("overload: each cause has its own line", "[gateway]") {
   Said said;
-  said.notices.refused(Failure::queue_full);
-  said.notices.refused(Failure::queue_timeout);
-  said.notices.refused(Failure::not_started);
+  said.notices.refused(Shortage::queue_full);
+  said.notices.refused(Shortage::queue_timeout);
+  said.notices.refused(Shortage::not_started);
   said.notices.busy(4, 2);
   CHECK(said.text() ==
         "answered 503: the queue is full (option \"max-queue\" is 20)\n"
@@ -85,6 +85,24 @@ TEST_CASE("overload: one thread, one request", "[gateway]") {
   said.notices.busy(1, 1);
   CHECK(said.text() ==
         "the only thread is busy and 1 request waits (option \"processes\" or \"threads\")\n");
+}
+
+TEST_CASE("overload: what is counted is told of when the pool ends", "[gateway]") {
+  Said said;
+  {
+    OverloadNotices notices(said.loop, said.pool);
+    for (int i = 0; i < 3; ++i) notices.refused(Shortage::stopping);
+    CHECK(said.text() == "answered 503: the daemon is stopping\n");
+  }
+  CHECK(said.text() == "answered 503: 2 more in the last minute: the daemon is stopping\n");
+}
+
+TEST_CASE("overload: no option is named where no worker was ready", "[gateway]") {
+  Said said;
+  said.notices.refused(Shortage::unserved);
+  CHECK(said.text() ==
+        "answered 503: requests waited for 30s (option \"queue-timeout\"), and no worker was "
+        "ready\n");
 }
 
 }  // namespace

@@ -81,10 +81,44 @@ TEST_CASE("peer notices: even causes that have no end are bounded", "[gateway]")
   };
   for (int i = 0; i < 1000; ++i) happens();
   CHECK(due == 64);
-  said.pass(1100ms);  // one of them tells of those beyond
+  said.pass(1100ms);
+  const std::string told = said.text();
+  CHECK(told ==
+        "936 more in the last second, of too many causes to tell each; the last: answered "
+        "400: " +
+            why + "\n");
   said.pass(1100ms);
   happens();
   CHECK(due == 65);
+}
+
+TEST_CASE("peer notices: the others of a second are told of with what was the matter last",
+          "[gateway]") {
+  Said said;
+  said.happens("CONTENT_LENGTH 777777 is above option \"max-body\"", "answered 413");
+  said.pass(2500ms);
+  CHECK(!said.text().empty());
+  for (const char* length : {"200", "201", "202"}) {
+    said.happens(concat("CONTENT_LENGTH ", length, " is above option \"max-body\""),
+                 "answered 413");
+  }
+  CHECK(said.text() == "said: CONTENT_LENGTH 200 is above option \"max-body\"\n");
+  said.pass(1100ms);
+  CHECK(said.text() ==
+        "answered 413: 2 more in the last second: CONTENT_LENGTH 202 is above option "
+        "\"max-body\"\n");
+}
+
+TEST_CASE("peer notices: what is counted is told of when the pool ends", "[gateway]") {
+  Said said;
+  {
+    PeerNotices notices(said.loop, said.pool);
+    for (int i = 0; i < 3; ++i) {
+      if (notices.is_due({LogLevel::warning, "connections closed", "not FastCGI"})) continue;
+    }
+    CHECK(said.text().empty());
+  }
+  CHECK(said.text() == "connections closed: 2 more in the last second: not FastCGI\n");
 }
 
 }  // namespace
