@@ -82,10 +82,9 @@ std::string script_problem(const std::string& program) {
 }
 
 [[noreturn]] void cannot_use_venv(const PoolSettings& pool, std::string_view why,
-                                  std::string_view advice) {
-  fail_start(ExitStatus::configuration,
-             concat("cannot use virtual environment ", in_quotes(pool.venv), ": ", why, " ",
-                    pool.places.text("venv"), advice));
+                                  std::string_view advice, int error = ENOENT) {
+  fail_start(status_of(error), concat("cannot use virtual environment ", in_quotes(pool.venv), ": ",
+                                      why, " ", pool.places.text("venv"), advice));
 }
 
 std::string venv_python(const std::string& start, const PoolSettings& pool) {
@@ -98,7 +97,7 @@ std::string venv_python(const std::string& start, const PoolSettings& pool) {
     cannot_use_venv(pool, concat("program ", in_quotes(program), ": ", why), "");
   }
   if (!problem) cannot_use_venv(pool, concat(in_quotes(program), " is not a program"), "");
-  if (problem->error != ENOENT) cannot_use_venv(pool, problem->text, "");
+  if (problem->error != ENOENT) cannot_use_venv(pool, problem->text, "", problem->error);
   std::error_code error;
   if (std::filesystem::is_symlink(program, error)) {
     cannot_use_venv(
@@ -116,7 +115,7 @@ void check_path(std::string_view what, const std::string& path, int mode,
                 const std::string& where) {
   const std::optional<PathProblem> problem = problem_with(path, mode);
   if (!problem) return;
-  fail_start(ExitStatus::configuration,
+  fail_start(status_of(problem->error),
              concat("cannot ", what, " ", in_quotes(path), ": ", problem->text, " ", where));
 }
 
@@ -135,6 +134,24 @@ std::string place_of(const PoolSettings& pool, std::string_view option) {
         concat("; the path is one below ", in_quotes(pool.chroot), " ", pool.places.text("chroot"));
   }
   return place;
+}
+
+[[noreturn]] void refuse_python(const PoolSettings& pool, std::string_view why, int error) {
+  fail_start(status_of(error), concat("cannot run python ", in_quotes(pool.python), ": ", why, " ",
+                                      place_of(pool, "python")));
+}
+
+// `program` is no program that we may run; empty: none of that name is in `path`.
+[[noreturn]] void cannot_run(const PoolSettings& pool, const std::string& program,
+                             std::string_view path) {
+  if (program.empty()) refuse_python(pool, concat("no such program in ", path), ENOENT);
+  const std::optional<PathProblem> problem = problem_with(program, X_OK);
+  if (!problem) {
+    std::error_code error;
+    const bool is_directory = std::filesystem::is_directory(program, error);
+    refuse_python(pool, is_directory ? "it is a directory" : "it is no file", EACCES);
+  }
+  refuse_python(pool, problem->error == ENOENT ? "no such program" : problem->text, problem->error);
 }
 
 // What the pool's paths are relative to. Another root has been entered already.
@@ -158,14 +175,10 @@ std::string find_python(const Settings& settings, const PoolSettings& pool,
   std::string program =
       is_path ? absolute_path(start, pool.python) : search_path(pool.python, path);
   const bool is_there = !program.empty() && is_program(program);
-  std::string why = is_there ? script_problem(program) : "no such program";
+  if (!is_there) cannot_run(pool, is_path ? program : "", path);
+  const std::string why = script_problem(program);
   if (why.empty()) return program;
-  const std::optional<PathProblem> problem =
-      is_path ? problem_with(program, X_OK) : std::optional<PathProblem>();
-  if (!is_there && !is_path) why += concat(" in ", path);
-  if (problem && problem->error != ENOENT) why = problem->text;
-  fail_start(ExitStatus::configuration, concat("cannot run python ", in_quotes(pool.python), ": ",
-                                               why, " ", place_of(pool, "python")));
+  refuse_python(pool, why, ENOEXEC);
 }
 
 void check_worker_files(const Settings& settings, const PoolSettings& pool,

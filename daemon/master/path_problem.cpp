@@ -96,6 +96,25 @@ class Walk {
 
 }  // namespace
 
+ExitStatus status_of(int error) {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case EACCES:
+    case EPERM:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case ENOEXEC:
+    case ELIBBAD:
+    case E2BIG:
+    case EINVAL:
+      return ExitStatus::configuration;
+    default:
+      return ExitStatus::temporary;
+  }
+}
+
 std::string rights_text(const struct stat& file) {
   std::array<char, 8> mode;
   std::snprintf(mode.data(), mode.size(), "%04o", file.st_mode & 07777U);

@@ -17,6 +17,7 @@ namespace pycgid {
 namespace {
 
 constexpr std::string_view kBegun = "begun\n";
+constexpr std::string_view kLowestPython = "3.11";  // as pyhost/internal/py.h has it
 
 // A line that is longer is cut; the worker writes at most this much in one go.
 constexpr std::size_t kMaxStatusLine = 4096;
@@ -43,16 +44,37 @@ constexpr std::size_t kMaxStatusLine = 4096;
 std::string python_of(const PoolSettings& pool) {
   const bool is_venv = !pool.venv.empty();
   return concat(in_quotes(is_venv ? pool.venv + "/bin/python" : pool.python), " is no Python ",
-                pool.places.text(is_venv ? "venv" : "python"));
+                kLowestPython, " or later ", pool.places.text(is_venv ? "venv" : "python"));
 }
 
-std::string home_advice(const PoolSettings& pool) {
-  const auto sets_home = [](const std::string& variable) {
-    return variable.starts_with("PYTHONHOME=");
+std::string_view name_of(std::string_view variable) {
+  return variable.substr(0, variable.find('='));
+}
+
+bool is_pythons(std::string_view variable) {
+  return variable.starts_with("PYTHON");
+}
+
+// Variables that keep a Python from starting when they are wrong, and where each comes from.
+std::string python_variables(const PoolSettings& pool) {
+  std::string text;
+  const auto add = [&text](std::string_view variable, std::string_view where) {
+    text += concat(text.empty() ? "; it has " : ", ", name_of(variable), " ", where);
   };
-  if (std::ranges::none_of(pool.env, sets_home))
-    return "; name a Python 3, or leave the option out";
-  return concat("; leave PYTHONHOME out ", pool.places.text("env"));
+  for (const std::string& variable : pool.env) {
+    if (is_pythons(variable)) add(variable, pool.places.text("env"));
+  }
+  const auto is_set_anew = [&pool](std::string_view variable) {
+    return std::ranges::any_of(pool.env, [variable](const std::string& given) {
+      return name_of(given) == name_of(variable);
+    });
+  };
+  for (char** variable = environ; !pool.clear_env && *variable != nullptr; ++variable) {
+    if (is_pythons(*variable) && !is_set_anew(*variable)) {
+      add(*variable, "from the daemon's environment");
+    }
+  }
+  return text;
 }
 
 }  // namespace
@@ -132,9 +154,13 @@ StartupError early_end(const PoolSettings& pool, std::string_view object, int wa
   if (has_begun || !WIFEXITED(wait_status)) {
     return {ExitStatus::temporary, concat(object, " ", how, " before it was ready")};
   }
-  return {ExitStatus::configuration,
-          concat(python_of(pool), ", or one that cannot start: ", object, " ", how,
-                 " without running a line, its output comes before this", home_advice(pool))};
+  // Only what does nothing and finds that fine will do so again. All else may be a wrapper that
+  // waits for a mount, or a Python that had too little memory.
+  return {exited_cleanly(wait_status) ? ExitStatus::configuration : ExitStatus::temporary,
+          concat(object, " ", how, " without running a line of pycgid's boot.py: ", python_of(pool),
+                 ", a wrapper that does not pass \"$@\" on, or one that could "
+                 "not start; what it printed, if anything, comes before this",
+                 python_variables(pool))};
 }
 
 std::string start_timeout_text(const PoolSettings& pool, bool has_begun) {

@@ -113,8 +113,8 @@ StartupError parse_complaint(std::string_view line, const OptionPlaces& places =
 // What is said of a worker that took longer than option "start-timeout".
 std::string start_timeout_text(const PoolSettings& pool, bool has_begun);
 
-// Why worker `object`, which said nothing of it, ended before it was ready. What ends by itself
-// without having begun is no Python, or one that can never start.
+// Why worker `object`, which said nothing of it, ended before it was ready. What is content to end
+// without having begun is no Python, and never will be; what fails may succeed later.
 StartupError early_end(const PoolSettings& pool, std::string_view object, int wait_status,
                        bool has_begun);
 

@@ -4,6 +4,7 @@
 
 #include "daemon/master/descriptors.h"
 #include "daemon/master/libexec_files.h"
+#include "daemon/master/path_problem.h"
 #include "daemon/master/process_limits.h"
 #include "daemon/master/signals.h"
 #include "daemon/startup_error.h"
@@ -122,10 +123,9 @@ class Child {
     connect_descriptors();
     if (const std::string_view option = apply_limits(plan_.pool); !option.empty()) {
       // Who starts it lacks the right; the file may be as it should be.
-      fail(option,
-           errno == EPERM || errno == EACCES ? ExitStatus::system : ExitStatus::configuration);
+      fail(option, errno == EPERM || errno == EACCES ? ExitStatus::system : status_of(errno));
     }
-    if (!drop_privileges(plan_.credentials)) fail("user");
+    if (!drop_privileges(plan_.credentials)) fail("user", status_of(errno));
     if (!die_with_parent(parent_)) _exit(1);
     if (plan_.pool.umask) ::umask(*plan_.pool.umask);
     enter_directory();
@@ -133,18 +133,20 @@ class Child {
     ::execve(plan_.command.program.c_str(), argv_.data(), envp_.data());
     const bool is_venv = !plan_.pool.venv.empty();
     // Of a program that was there when the master looked.
-    if (errno == ENOENT) fail(is_venv ? "venv's loader" : "python's loader");
-    fail(is_venv ? "venv" : "python");
+    if (errno == ENOENT) {
+      fail(is_venv ? "venv's loader" : "python's loader", ExitStatus::configuration);
+    }
+    fail(is_venv ? "venv" : "python", status_of(errno));
   }
 
  private:
   void enter_directory() const {
     const std::string& directory = plan_.command.directory;
     if (directory.empty() || ::chdir(directory.c_str()) == 0) return;
-    if (!plan_.pool.chdir.empty()) fail("chdir");
+    if (!plan_.pool.chdir.empty()) fail("chdir", status_of(errno));
     // Where the daemon was started its user need not have rights, as long as the pool has all it
     // needs elsewhere; but another directory than the one of that name must not be taken for it.
-    if (errno != EACCES) fail("start directory");
+    if (errno != EACCES) fail("start directory", status_of(errno));
   }
 
   void prepare_complaints() {
@@ -192,10 +194,11 @@ class Child {
   };
 
   // The worker's one line on the status pipe.
-  [[noreturn]] void fail(std::string_view option,
-                         ExitStatus status = ExitStatus::configuration) const {
+  [[noreturn]] void fail(std::string_view option, ExitStatus status) const {
     const std::string_view why = reason_of(errno);
-    const std::string_view error = status == ExitStatus::system ? "error 71 " : "error 78 ";
+    const std::string_view error = status == ExitStatus::system      ? "error 71 "
+                                   : status == ExitStatus::temporary ? "error 75 "
+                                                                     : "error 78 ";
     for (const Complaint& complaint : complaints_) {
       if (complaint.option != option) continue;
       for (std::string_view part :

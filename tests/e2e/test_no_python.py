@@ -1,8 +1,9 @@
-"""Option "python" names what is no Python, or one that cannot start: that can never work, and the
-option is named."""
+"""Option "python" names what is no Python, or one that does not start: the option is named, and the
+status says whether it may work later."""
 
 import os
 import stat
+import subprocess
 
 import pytest
 from harness import daemon
@@ -31,24 +32,75 @@ def outcomes(site, **options):
     return [daemon.run(*more, *options, deadline=30 * daemon.SLOWNESS) for more in ([], ["-t"])]
 
 
+def early(site, path, ended):
+    place = site.line_of("python = ")
+    return (
+        f"{ended} without running a line of pycgid's boot.py: "
+        f'"{path}" is no Python 3.11 or later (option "python", {place}), a wrapper that does not '
+        'pass "$@" on, or one that could not start'
+    )
+
+
 @pytest.mark.parametrize("preload", ["no", "yes"])
-@pytest.mark.parametrize("program", ["/bin/true", "/bin/false", "/bin/cat", "/bin/sh", "print"])
-def test_what_is_no_python_is_named(site, program, preload):
+@pytest.mark.parametrize("program", ["/bin/true", "print"])
+def test_what_is_content_without_having_run_a_line_is_no_python(site, program, preload):
     path = script(site, "echo Python 3.11.2; exit 0\n") if program == "print" else program
     for done in outcomes(site, python=path, preload=preload):
         assert done.returncode == CONFIGURATION, done.stderr
-        last = done.stderr.splitlines()[-1]
-        place = site.line_of("python = ")
-        assert f'"{path}" is no Python (option "python", {place}), or one that cannot start' in last
-        assert "exited with status" in last and "; name a Python 3, or leave the option out" in last
+        assert early(site, path, "exited with status 0") in done.stderr.splitlines()[-1]
 
 
-def test_a_wrong_home_is_named(site):
+@pytest.mark.parametrize("preload", ["no", "yes"])
+@pytest.mark.parametrize("status", [1, 3, 75, 78])
+def test_a_wrapper_that_fails_may_work_later(site, status, preload):
+    path = script(site, f"echo /mnt/secrets is not mounted yet >&2; exit {status}\n")
+    for done in outcomes(site, python=path, preload=preload):
+        assert done.returncode == TEMPORARY, done.stderr
+        assert "/mnt/secrets is not mounted yet" in done.stderr
+        assert early(site, path, f"exited with status {status}") in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("program", ["/bin/false", "/bin/sh", 'exec python3 "$1"', "ulimit -v 12000; exec python3 $@"])
+def test_what_fails_without_having_run_a_line_is_named(site, program):
+    path = program if program.startswith("/") else script(site, program + "\n")
+    for done in outcomes(site, python=path):
+        assert done.returncode == TEMPORARY, done.stderr
+
+
+def test_a_variable_of_pythons_own_is_named(site):
     for done in outcomes(site, env="PYTHONHOME=/nonexistent"):
-        assert done.returncode == CONFIGURATION, done.stderr
+        assert done.returncode == TEMPORARY, done.stderr
         last = done.stderr.splitlines()[-1]
-        assert '"python3" is no Python (option "python"), or one that cannot start' in last
-        assert f'; leave PYTHONHOME out (option "env", {site.file}:' in last
+        assert 'boot.py: "python3" is no Python 3.11 or later (option "python"), a wrapper' in last
+        assert f'PYTHONHOME (option "env", {site.file}:' in last
+
+
+def test_a_variable_of_pythons_own_in_the_daemons_environment_is_named(site):
+    site.write(site.pool("shop", app="hello"))
+    options = ["--config", site.file, "--temp-dir", str(site.directory)]
+    for more in ([], ["-t"]):
+        done = subprocess.run(
+            [daemon.PROGRAM, *more, *options], env=daemon.environment(PYTHONHASHSEED="q"),
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=30 * daemon.SLOWNESS, check=False,
+        )  # fmt: skip
+        assert done.returncode == TEMPORARY, done.stderr
+        assert "PYTHONHASHSEED from the daemon's environment" in done.stderr.splitlines()[-1]
+
+
+def test_a_program_that_is_being_written_may_be_run_later(site):
+    path = script(site, 'exec python3 "$@"\n')
+    with open(path, "a", encoding="utf-8"):
+        for done in outcomes(site, python=path):
+            assert done.returncode == TEMPORARY, done.stderr
+            assert "Text file busy (option" in done.stderr.splitlines()[-1]
+
+
+def test_a_directory_is_no_program(site):
+    for done in outcomes(site, python="/tmp"):
+        assert done.returncode == CONFIGURATION, done.stderr
+        place = site.line_of("python = ")
+        assert f'cannot run python "/tmp": it is a directory (option "python", {place})' in done.stderr
 
 
 def test_what_hangs_is_named(site):
@@ -57,7 +109,7 @@ def test_what_hangs_is_named(site):
         assert done.returncode == TEMPORARY, done.stderr
         last = done.stderr.splitlines()[-1]
         place = site.line_of("python = ")
-        assert f'"{path}" is no Python (option "python", {place}), or one that hangs' in last
+        assert f'"{path}" is no Python 3.11 or later (option "python", {place}), or one that hangs' in last
         assert "did not run a line within 2s" in last
 
 
