@@ -19,7 +19,7 @@ namespace {
 constexpr unsigned kRetryAfterSeconds = 5;
 
 bool is_shortage(std::error_code error) {
-  constexpr int kShortages[] = {ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM};
+  constexpr int kShortages[] = {ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE, ENOMEM};
   return std::ranges::find(kShortages, error.value()) != std::end(kShortages);
 }
 

@@ -37,6 +37,7 @@ void set_defaults() {
 void hold_signals() {
   const sigset_t set = held_signals();
   sigprocmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 void let_signals_through() {
@@ -70,6 +71,7 @@ void hand_signals_on() {
 void ignore_masters_signals() {
   set_defaults();
   for (const int signal : kMasters) std::signal(signal, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -9,7 +9,8 @@
 namespace pycgid {
 
 // First of all in main: those that the master obeys wait from now on, TERM, INT, QUIT, HUP, USR1
-// and USR2, and CHLD.
+// and USR2, and CHLD. A file that may not grow (ulimit -f) is an error of that write, EFBIG, as a
+// full disk is, and not the end of the process: XFSZ is ignored.
 void hold_signals();
 // For a run that serves nobody, and is to end as other programs do.
 void let_signals_through();
@@ -25,7 +26,7 @@ int next_signal(const pyhost::UniqueFd& signals);
 // Async-signal-safe.
 void hand_signals_on();
 
-// In a child that executes nothing: those that only the master obeys are ignored.
+// In a child that executes nothing: those that only the master obeys, and XFSZ, are ignored.
 void ignore_masters_signals();
 
 }  // namespace pycgid
