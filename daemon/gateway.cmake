@@ -17,6 +17,7 @@ target_sources(daemon_core PRIVATE
   gateway/exchange_submit.cpp
   gateway/fcgi_connection.cpp
   gateway/gateway.cpp
+  gateway/line_file.cpp
   gateway/load_watch.cpp
   gateway/make_connection.cpp
   gateway/output_queue.cpp

@@ -102,6 +102,19 @@ int send_lines(SyslogSocket& syslog, LogLevel level, std::string_view lines) {
   return error;
 }
 
+void tell_on_standard_error(std::string_view text) {
+  const std::string line =
+      format_entry({.level = LogLevel::error, .object = state().identity, .text = text});
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+bool are_one_file(int first, int second) {
+  struct stat one {};
+  struct stat other {};
+  return ::fstat(first, &one) == 0 && ::fstat(second, &other) == 0 && one.st_dev == other.st_dev &&
+         one.st_ino == other.st_ino;
+}
+
 // A full disk or a vanished reader of the log must not stop the service.
 void note_outcome(int error) {
   LogState& log = state();
@@ -112,12 +125,9 @@ void note_outcome(int error) {
   }
   ++log.lost;
   if (std::exchange(log.failing, true) || (log.fd == STDERR_FILENO && !log.syslog)) return;
-  const std::string text = concat("cannot write the log: ", reason(error),
-                                  " (option \"log\"); its lines are lost until it can be written "
-                                  "again");
-  const std::string line =
-      format_entry({.level = LogLevel::error, .object = log.identity, .text = text});
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+  tell_on_standard_error(concat("cannot write the log: ", reason(error),
+                                " (option \"log\"); its lines are lost until it can be written "
+                                "again"));
 }
 
 }  // namespace
@@ -170,6 +180,11 @@ bool log_enabled(LogLevel level) {
 
 void log_error(std::string_view text) {
   log_line(LogLevel::error, state().identity, text);
+}
+void log_error_about_file(int fd, std::string_view text) {
+  log_error(text);
+  const LogState& log = state();
+  if (!log.syslog && log.fd == fd && !are_one_file(fd, STDERR_FILENO)) tell_on_standard_error(text);
 }
 void log_warning(std::string_view text) {
   log_line(LogLevel::warning, state().identity, text);

@@ -34,6 +34,9 @@ int log_fd();
 bool log_enabled(LogLevel level);
 
 void log_error(std::string_view text);
+// About a log file that is open as `fd`: on standard error as well when these lines go there, where
+// nobody would find it.
+void log_error_about_file(int fd, std::string_view text);
 void log_warning(std::string_view text);
 void log_notice(std::string_view text);
 void log_info(std::string_view text);

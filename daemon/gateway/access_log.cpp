@@ -1,15 +1,12 @@
 // A pool's access log, see access_log.h.
 #include "daemon/gateway/access_log.h"
 
-#include "daemon/log.h"
 #include "daemon/text.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <sys/stat.h>
 #include <syslog.h>
-#include <unistd.h>
 #include <utility>
 
 namespace pycgid {
@@ -17,11 +14,6 @@ namespace {
 
 // A turn of many requests is written in pieces of about this size.
 constexpr std::size_t kFullBuffer = 64 * 1024;
-
-bool is_regular_file(int fd) {
-  struct stat info {};
-  return ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
-}
 
 // By the wall clock, what was `at` by the steady one.
 AccessRecord::Received wall_time(Clock::time_point at, const AccessRecord::Received& last) {
@@ -54,14 +46,12 @@ void AccessLog::reconfigure() {
 
 void AccessLog::open(pyhost::UniqueFd fd) {
   flush();
-  fd_ = std::move(fd);
-  is_file_ = is_regular_file(fd_.get());
-  torn_ = false;
+  file_.open(std::move(fd));
 }
 
 void AccessLog::add(AccessRecord& record) {
   // Without a file it could not be opened, as the master has said.
-  if (!is_on() || (!fd_ && !syslog_)) return;
+  if (!is_on() || (!file_.is_open() && !syslog_)) return;
   record.pool = pool_.name;
   record.received = last_received_ = wall_time(record.began, last_received_);
   format_.append(buffer_, record);
@@ -70,27 +60,13 @@ void AccessLog::add(AccessRecord& record) {
 
 void AccessLog::flush() {
   if (buffer_.empty()) return;
-  const std::string_view unwritten = syslog_ ? send(buffer_) : write(buffer_);
-  if (unwritten.empty()) {
-    note_success();
-  } else {
-    note_failure(errno, unwritten);
+  const std::string_view unwritten = syslog_ ? send(buffer_) : file_.write(buffer_);
+  if (!unwritten.empty()) {
+    lost_.note_failure(errno, unwritten, object(), "access-log");
+  } else if (lost_.any()) {
+    lost_.note_success(object());
   }
   buffer_.clear();
-}
-
-std::string_view AccessLog::write(std::string_view lines) {
-  if (torn_ && ::write(fd_.get(), "\n", 1) != 1) return lines;
-  torn_ = false;
-  while (!lines.empty()) {
-    const std::string_view piece = is_file_ ? lines : lines_for_pipe(lines);
-    const ssize_t count = ::write(fd_.get(), piece.data(), piece.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return lines;
-    torn_ = count > 0 && piece[static_cast<std::size_t>(count) - 1] != '\n';
-    lines.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return {};
 }
 
 // A line is a message of its own.
@@ -102,18 +78,6 @@ std::string_view AccessLog::send(std::string_view lines) {
     lines.remove_prefix(size + 1);
   }
   return {};
-}
-
-void AccessLog::note_failure(int error, std::string_view unwritten) {
-  lost_ += static_cast<std::uint64_t>(std::ranges::count(unwritten, '\n'));
-  if (std::exchange(failing_, true)) return;
-  log_error(concat("cannot write ", object(), ": ", reason(error),
-                   " (option \"access-log\"); its lines are lost until it can be written again"));
-}
-
-void AccessLog::note_success() {
-  if (!std::exchange(failing_, false)) return;
-  log_notice(concat(object(), " can be written again; lines lost: ", std::exchange(lost_, 0)));
 }
 
 std::string AccessLog::object() const {

@@ -5,6 +5,7 @@
 
 #include "daemon/gateway/access_format.h"
 #include "daemon/gateway/access_record.h"
+#include "daemon/gateway/line_file.h"
 #include "daemon/settings.h"
 #include "daemon/syslog_socket.h"
 #include "pyhost/unique_fd.h"
@@ -35,22 +36,16 @@ class AccessLog {
   void flush();
 
  private:
-  // Both return what could not be written, and errno tells why.
-  std::string_view write(std::string_view lines);
+  // Returns what could not be sent, and errno tells why.
   std::string_view send(std::string_view lines);
-  void note_failure(int error, std::string_view unwritten);
-  void note_success();
   std::string object() const;
 
   const PoolSettings& pool_;
   AccessFormat format_;
   std::string buffer_;
-  pyhost::UniqueFd fd_;
-  std::optional<SyslogSocket> syslog_;  // in place of fd_
-  bool is_file_ = false;
-  bool failing_ = false;
-  bool torn_ = false;  // the last line was written in part
-  std::uint64_t lost_ = 0;
+  LineFile file_;
+  std::optional<SyslogSocket> syslog_;  // in place of file_
+  LostLines lost_;
   AccessRecord::Received last_received_;  // spares taking the same second apart again
 };
 

@@ -7,7 +7,7 @@ void Pool::adopt_next() {
   settings_ = std::move(next_->settings);
   access_log.reconfigure();
   access_log.open(std::move(next_->access_log));
-  slow_log->open(std::move(next_->slow_log));
+  slow_log->open(settings_, std::move(next_->slow_log));
   next_.reset();
 }
 

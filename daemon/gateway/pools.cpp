@@ -151,7 +151,7 @@ void Pools::open_access_log(Message& message) {
 void Pools::open_slow_log(Message& message) {
   Pool* pool = find(message.pool);
   if (pool != nullptr && !message.fds.empty()) {
-    pool->slow_log->open(std::move(message.fds.front()));
+    pool->slow_log->open(pool->context.pool, std::move(message.fds.front()));
   }
 }
 

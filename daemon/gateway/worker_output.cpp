@@ -47,7 +47,7 @@ bool is_over(int error) {
 }  // namespace
 
 WorkerOutput::WorkerOutput(std::string name, pyhost::UniqueFd pipe, pyhost::UniqueFd entries,
-                           std::shared_ptr<const SlowLog> slow_log)
+                           std::shared_ptr<SlowLog> slow_log)
     : name_(std::move(name)),
       pipe_(std::move(pipe)),
       entries_(std::move(entries)),

@@ -19,7 +19,7 @@ class WorkerOutput {
   // `name` is "blog/2[4711]"; `pipe` and `entries` are the reading ends; `slow_log` is for entries
   // of the level for it.
   WorkerOutput(std::string name, pyhost::UniqueFd pipe, pyhost::UniqueFd entries,
-               std::shared_ptr<const SlowLog> slow_log);
+               std::shared_ptr<SlowLog> slow_log);
 
   int pipe_fd() const { return pipe_.get(); }
   int entries_fd() const { return entries_.get(); }
@@ -42,10 +42,10 @@ class WorkerOutput {
   std::string name_;
   pyhost::UniqueFd pipe_;
   pyhost::UniqueFd entries_;
-  std::shared_ptr<const SlowLog> slow_log_;  // a child of the worker may outlive the pool
-  std::string line_;                         // of the pipe, without its end so far
-  std::size_t dropped_ = 0;                  // bytes of it that are too many
-  std::size_t left_ = 0;                     // to be logged in this turn
+  std::shared_ptr<SlowLog> slow_log_;  // a child of the worker may outlive the pool
+  std::string line_;                   // of the pipe, without its end so far
+  std::size_t dropped_ = 0;            // bytes of it that are too many
+  std::size_t left_ = 0;               // to be logged in this turn
 };
 
 }  // namespace pycgid

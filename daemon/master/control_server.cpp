@@ -194,8 +194,8 @@ void ControlServer::obey(Client& client, std::string_view command, const std::st
                     client.connection.peer()));
   if (command == "reload") return begin_reload(client, argument, now);
   if (command == "reopen-logs") {
-    host_.reopen_logs();
-    return answer(client, true, {}, now);
+    const std::string wrong = host_.reopen_logs();
+    return answer(client, wrong.empty(), wrong, now);
   }
   client.connection.stay();
   answer(client, true, {}, now);

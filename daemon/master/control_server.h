@@ -43,7 +43,8 @@ class ControlHost {
   virtual std::string begin_reload(const std::string& pool) = 0;
   // Empty until what begin_reload() began is over.
   virtual std::optional<ReloadResult> reload_result(const std::string& pool) const = 0;
-  virtual void reopen_logs() = 0;
+  // Returns why it failed, a line for each log; empty: it has not.
+  virtual std::string reopen_logs() = 0;
   // As the signal TERM. Returns at once.
   virtual void stop() = 0;
 };

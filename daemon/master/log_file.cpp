@@ -9,7 +9,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include <utility>
 
@@ -23,6 +25,13 @@ bool is_at(const std::string& path, const struct stat& file) {
   struct stat found {};
   if (::stat(path.c_str(), &found) != 0) return false;
   return found.st_dev == file.st_dev && found.st_ino == file.st_ino;
+}
+
+// What /dev/stderr leads to, a pipe without a name or a terminal, cannot be moved away.
+bool has_path(int fd, const struct stat& file) {
+  struct statfs system {};
+  const bool is_named = ::fstatfs(fd, &system) != 0 || system.f_type != PIPEFS_MAGIC;
+  return !S_ISSOCK(file.st_mode) && is_named && ::isatty(fd) == 0;
 }
 
 std::string why(int error) {
@@ -70,22 +79,24 @@ void LogFile::check() const {
   if (::faccessat(directory, ".", W_OK | X_OK, AT_EACCESS) != 0) cannot_open(errno);
 }
 
-void LogFile::reopen() {
+std::string LogFile::reopen() {
   trouble_told_ = false;
   if (pyhost::UniqueFd fresh = open_path()) {
     fd_ = std::move(fresh);
-    return;
+    return {};
   }
-  log_error(concat("cannot open log ", in_quotes(path_), ": ", why(errno), " ", option_,
-                   ", going on with the old file"));
+  std::string wrong = concat("cannot open log ", in_quotes(path_), ": ", why(errno), " ", option_,
+                             "; going on with the old file");
+  log_error_about_file(fd_.get(), wrong);
+  return wrong;
 }
 
 bool LogFile::tend(std::uint64_t rotate_size, std::string_view rotate_option) {
   struct stat info {};
-  if (::fstat(fd_.get(), &info) != 0 || !S_ISREG(info.st_mode)) return false;
+  if (::fstat(fd_.get(), &info) != 0 || !has_path(fd_.get(), info)) return false;
   if (!is_at(path_, info)) return replace_moved();
-  return rotate_size > 0 && static_cast<std::uint64_t>(info.st_size) >= rotate_size &&
-         rotate(rotate_option);
+  return rotate_size > 0 && S_ISREG(info.st_mode) &&
+         static_cast<std::uint64_t>(info.st_size) >= rotate_size && rotate(rotate_option);
 }
 
 bool LogFile::replace_moved() {
@@ -96,8 +107,10 @@ bool LogFile::replace_moved() {
     return true;
   }
   if (!std::exchange(trouble_told_, true)) {
-    log_error(concat("log ", in_quotes(path_), " was moved or removed, and cannot be opened anew: ",
-                     why(errno), " ", option_, "; its lines are lost until it can"));
+    const std::string text = concat(
+        "log ", in_quotes(path_), " was moved or removed, and cannot be opened anew: ", why(errno),
+        " ", option_, "; its lines are lost until it can");
+    log_error_about_file(fd_.get(), text);
   }
   return false;
 }

@@ -29,7 +29,8 @@ class LogFile {
   void check() const;
 
   // Opens the path anew, as log rotation asks; keeps the old file, and says so, when that fails.
-  void reopen();
+  // Returns why it did; empty: it did not.
+  std::string reopen();
 
   // Opens a new file when this one was moved or removed, or when it has `rotate_size` bytes (0: any
   // number) and could be renamed. True: fd() is a new one. What goes wrong is said once, with

@@ -71,11 +71,14 @@ void LogFiles::keep_only(const std::vector<const PoolSettings*>& pools) {
   });
 }
 
-void LogFiles::reopen() {
+std::string LogFiles::reopen() {
+  std::string wrong;
   for (LogFile& file : files_) {
-    file.reopen();
+    if (const std::string why = file.reopen(); !why.empty()) wrong += why + "\n";
+    // What the next one has to say belongs into the new file.
     write_error_log_to_file();
   }
+  return wrong;
 }
 
 std::optional<std::chrono::steady_clock::time_point> LogFiles::next_due() const {

@@ -34,8 +34,8 @@ class LogFiles {
   void direct_error_log() const;
   void keep_only(const std::vector<const PoolSettings*>& pools);
 
-  // Opens them anew, as log rotation asks.
-  void reopen();
+  // Opens them anew, as log rotation asks. Returns why some were not, a line for each.
+  std::string reopen();
 
   // When to call tend() next; never when no log is a file.
   std::optional<std::chrono::steady_clock::time_point> next_due() const;

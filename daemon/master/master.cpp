@@ -324,12 +324,6 @@ void Master::send_logs() {
   send_pool_logs();
 }
 
-void Master::reopen_logs() {
-  logs_.reopen();
-  send_logs();
-  log_notice("logs were opened anew");
-}
-
 void Master::stop() {
   if (phase_ != Phase::serving) {
     if (phase_ != Phase::booting) pools_.end_exit_hooks();

@@ -58,7 +58,7 @@ class Master : private PoolHost, private ControlHost {
   DaemonReport own_report(const std::string& problem) const override;
   std::string begin_reload(const std::string& pool) override;
   std::optional<ReloadResult> reload_result(const std::string& pool) const override;
-  void reopen_logs() override;
+  std::string reopen_logs() override;
   void stop() override;
 
   void boot();

@@ -1,4 +1,5 @@
 // What pycgidctl(8) has the master do and tell, and reloads. Part of Master, see master.h.
+#include "daemon/log.h"
 #include "daemon/master/master.h"
 #include "daemon/text.h"
 
@@ -105,6 +106,13 @@ void Master::advance_reload(TimePoint now) {
   if (gateway_ready_) return on_reread(reconfiguration_.finish(now));
   reconfiguration_.cancel();
   reload_wanted_ = true;
+}
+
+std::string Master::reopen_logs() {
+  const std::string wrong = logs_.reopen();
+  send_logs();
+  log_notice(wrong.empty() ? "logs were opened anew" : "not all logs were opened anew");
+  return wrong;
 }
 
 std::string Master::begin_reload(const std::string& name) {

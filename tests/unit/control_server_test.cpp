@@ -37,7 +37,7 @@ class PlayedHost final : public ControlHost {
   }
   std::string begin_reload(const std::string&) override { return {}; }
   std::optional<ReloadResult> reload_result(const std::string&) const override { return result; }
-  void reopen_logs() override {}
+  std::string reopen_logs() override { return {}; }
   void stop() override {}
 
   std::vector<std::uint32_t> asked;

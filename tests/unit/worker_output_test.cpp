@@ -51,7 +51,7 @@ class Stage {
     REQUIRE(::pipe2(pipe.data(), O_CLOEXEC | O_NONBLOCK) == 0);
     entries = std::move(socket.worker);
     standard_output.reset(pipe[1]);
-    slow_log->open(pyhost::UniqueFd(::dup(slow.fd())));
+    slow_log->open(PoolSettings{}, pyhost::UniqueFd(::dup(slow.fd())));
     output = std::make_unique<WorkerOutput>("blog/1[4711]", pyhost::UniqueFd(pipe[0]),
                                             std::move(socket.gateway), slow_log);
   }
