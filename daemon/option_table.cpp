@@ -50,16 +50,19 @@ std::string set_path_info(Settings& settings, std::string_view value, const Opti
 template <auto Member>
 std::string set_own_page(Settings& settings, std::string_view value, const OptionRow&) {
   if (value != "off" && !value.starts_with('/')) return "must begin with \"/\", or be off";
+  if (value.find('?') != value.npos) return "must be a path without a query, which begins at \"?\"";
   field<Member>(settings) = value == "off" ? "" : value;
   return {};
 }
 
 // Absolute, because it is removed at the end, wherever the daemon's directory is then.
-std::string set_control(Settings& settings, std::string_view value, const OptionRow& row) {
+std::string set_control(Settings& settings, std::string_view value, const OptionRow&) {
   if (value.size() > kMaxSocketPath) {
     return concat("must not be longer than ", kMaxSocketPath, " bytes");
   }
-  return set_own_page<&Settings::control>(settings, value, row);
+  if (value != "off" && !value.starts_with('/')) return "must begin with \"/\", or be off";
+  settings.control = value == "off" ? "" : value;
+  return {};
 }
 
 std::string add_env(Settings& settings, std::string_view value, const OptionRow&) {

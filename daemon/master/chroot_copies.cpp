@@ -2,6 +2,7 @@
 #include "daemon/master/chroot_copies.h"
 
 #include "daemon/master/libexec_files.h"
+#include "daemon/master/path_problem.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
 #include "pyhost/unique_fd.h"
@@ -47,6 +48,11 @@ bool same_content(const pyhost::UniqueFd& first, const std::string& other) {
 void check_chroot_copies(const Settings& settings, const PoolSettings& pool) {
   namespace fs = std::filesystem;
   std::error_code error;
+  if (const auto problem = problem_with(pool.chroot, X_OK)) {
+    fail_start(status_of(problem->error),
+               concat("cannot change the root directory to ", in_quotes(pool.chroot), ": ",
+                      problem->text, " ", pool.places.text("chroot")));
+  }
   // Not with what an upgrade may have installed since.
   for (const LibexecFiles::File& file : settings.libexec_files->files()) {
     const std::string ours = concat(settings.libexec_dir, "/", file.name);

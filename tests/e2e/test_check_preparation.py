@@ -81,6 +81,20 @@ def test_a_pool_that_lacks_something_answers_503(start, site, option):
     assert (site.get("good").status, site.get("bad").status) == (200, 503)
 
 
+@pytest.mark.skipif(not ROOT, reason="only root changes the root directory")
+def test_a_root_directory_that_is_not_there_is_named(site):
+    site.write(USER, site.pool("blog", chroot="/not/there", **WORKERS))
+    place = site.line_of("chroot")
+    wrong = f'directory to "/not/there": there is no "/not" (option "chroot", {place})'
+    refused(site, CONFIGURATION, wrong)
+
+
+@pytest.mark.parametrize("option", ["status-path", "ping-path"])
+def test_a_page_of_our_own_is_a_path_without_a_query(site, option):
+    site.write(site.pool("blog", **{option: "/status?full"}))
+    refused(site, CONFIGURATION, site.line_of(option), "must be a path without a query")
+
+
 @pytest.mark.skipif(not ROOT, reason="only root changes users")
 def test_a_user_that_one_pool_lacks_keeps_no_other_pool_down(start, site):
     site.write(USER, site.pool("good", **WORKERS), site.pool("bad", user="nosuch"))
