@@ -19,6 +19,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -296,9 +297,14 @@ class WorkerEnd {
   bool stopping() const;
   // The same before long; what the application is told.
   bool will_stop() const;
-  // Blocks until the worker takes too long to end; false when the gateway is gone. For a thread of
-  // its own, without the GIL.
-  bool wait_overdue();
+  struct Overdue {
+    bool gateway_gone = false;
+    std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
+  };
+  // Blocks until the worker takes too long to end, as its requests were cut, or its gateway is
+  // gone; close() is neither. Every thread is told the same moment: when the first of them was
+  // told, or the gateway was seen to be gone. For a thread of its own, without the GIL.
+  Overdue wait_overdue();
   // This process is a fork of the worker, not the worker: it must not answer requests.
   bool forked() const;
 

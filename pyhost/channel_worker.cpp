@@ -29,13 +29,17 @@ bool WorkerEnd::stopping() const {
 bool WorkerEnd::will_stop() const {
   return state_->stopping() || state_->map.board().farewell.load() != 0;
 }
-bool WorkerEnd::wait_overdue() {
+WorkerEnd::Overdue WorkerEnd::wait_overdue() {
   Word& farewell = state_->map.board().farewell;
   std::uint32_t seen = 0;
   while ((seen = farewell.load()) != static_cast<std::uint32_t>(Farewell::overdue)) {
     futex_wait(farewell, seen);
   }
-  return !state_->closed.load();
+  const State::Moment cut = State::note_now(state_->overdue_since);
+  const State::Moment gone = state_->gateway_gone_since.load();
+  const bool is_gone = gone != State::kNever;
+  return {is_gone, std::chrono::steady_clock::time_point(
+                       std::chrono::steady_clock::duration(is_gone ? gone : cut))};
 }
 bool WorkerEnd::forked() const {
   return state_->fork_guard.forked();
@@ -256,6 +260,7 @@ void WorkerEnd::watch_gateway() {
   pollfd gateway{state_->passing_fd(), 0, 0};
   while (::poll(&gateway, 1, -1) < 0 && errno == EINTR) {
   }
+  State::note_now(state_->gateway_gone_since);
   close();
 }
 

@@ -107,7 +107,7 @@ void* ending_thread(void* argument) {
   Host& host = *static_cast<Host*>(argument);
   const std::chrono::milliseconds time{host.options.cleanup_ms};
   const unsigned others = host.options.threads - 1;
-  const auto patience = host.worker.wait_overdue() ? time / 2 : time;
+  const auto patience = host.worker.wait_overdue().gateway_gone ? time : time / 2;
   if (host.gate.all_leave_within(patience, others)) return nullptr;
   host.worker.close();  // ends the threads that have nothing to do
   if (host.gate.all_leave_within(std::min(kMoment, time / 8), others)) return nullptr;

@@ -94,11 +94,14 @@ def see_to_the_end(host, cleanup_time, begun):
     """On a thread of its own, that Python does not know. Threads that do not end, which Python waits
     for, get a part of the time that the master gives; atexit gets the rest."""
     begun.release()
-    if host.wait_overdue():
-        sleep(MOMENT)  # The requests were cut just now, and what waited for them has its turn.
+    gateway_gone, ago = host.wait_overdue()
+    patience = max((2 * cleanup_time if gateway_gone else cleanup_time) - ago, 0) / 2
+    if not gateway_gone:
+        moment = min(MOMENT, patience)
+        sleep(moment)  # Its requests may have ended just now, and what waited for them has its turn.
         tell_what_is_left(host)
-        cleanup_time /= 2
-    sleep(max(cleanup_time - MOMENT, 0))
+        patience -= moment
+    sleep(patience)
     ending.acquire()
     end(host)
 

@@ -15,6 +15,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -218,12 +219,13 @@ PyObject* stopping(PyObject* module, PyObject*) {
 
 PyObject* wait_overdue(PyObject* module, PyObject*) {
   WorkerEnd* worker = module_state(module).worker;
-  bool overdue = false;
+  WorkerEnd::Overdue overdue;
   if (worker != nullptr) {
     const Detach detach;
     overdue = worker->wait_overdue();
   }
-  return PyBool_FromLong(overdue);
+  const std::chrono::duration<double> ago = std::chrono::steady_clock::now() - overdue.since;
+  return Py_BuildValue("(Nd)", PyBool_FromLong(overdue.gateway_gone), ago.count());
 }
 
 struct ServeArguments {
@@ -317,8 +319,8 @@ PyMethodDef functions[] = {
     {"stopping", stopping, METH_NOARGS,
      "stopping() -> bool: whether this worker is to end before long"},
     {"wait_overdue", wait_overdue, METH_NOARGS,
-     "wait_overdue() -> bool: True when the worker takes too long to end, False when its gateway "
-     "is gone"},
+     "wait_overdue() -> (gateway_gone, ago): waits until the worker takes too long to end, or its "
+     "gateway is gone; and how many seconds ago that was"},
     {"serve", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(serve_requests)),
      METH_VARARGS | METH_KEYWORDS,
      "serve(*, application, ...) -> bool: answers the gateway's requests; False when some do not "

@@ -6,6 +6,7 @@
 #include "pyhost/internal/channel_map.h"
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -89,6 +90,15 @@ struct WorkerEnd::State {
   // The socket, made sure of.
   int passing_fd();
 
+  // A moment that is noted once, by whoever is first; in ticks of the clock.
+  using Moment = std::chrono::steady_clock::rep;
+  static constexpr Moment kNever = 0;
+  static Moment note_now(std::atomic<Moment>& moment) {
+    const Moment now = std::chrono::steady_clock::now().time_since_epoch().count();
+    Moment noted = kNever;
+    return moment.compare_exchange_strong(noted, now) ? now : noted;
+  }
+
   // Sleeps until `enough` holds or the request is aborted; the gateway wakes who is there after
   // each store that can make it so. Any number of threads.
   template <class Condition>
@@ -103,7 +113,9 @@ struct WorkerEnd::State {
   UniqueFd bell;
   UniqueFd passing;
   ForkGuard fork_guard{passing};
-  std::atomic<bool> closed{false};  // the gateway is gone
+  std::atomic<bool> closed{false};  // the gateway is gone, or requests do not end
+  std::atomic<Moment> gateway_gone_since{kNever};
+  std::atomic<Moment> overdue_since{kNever};
   std::atomic<std::uint32_t> intakes{0};
   std::vector<WorkerSlot> slots;
   std::mutex files_mutex;

@@ -86,6 +86,25 @@ TEST_CASE("channel: memory that could shrink is refused", "[channel]") {
   CHECK(error == std::errc::operation_not_permitted);
 }
 
+TEST_CASE("channel: that a worker closes its end is not told as the end of the gateway",
+          "[channel]") {
+  Ends ends(kSmall);
+  ends.gateway->announce_overdue();
+  const WorkerEnd::Overdue first = ends.worker->wait_overdue();
+  CHECK(!first.gateway_gone);
+  ends.worker->close();
+  CHECK(ends.worker->stopping());
+  CHECK(!ends.worker->wait_overdue().gateway_gone);
+  CHECK(ends.worker->wait_overdue().since == first.since);  // one clock for all
+
+  ends.gateway.reset();
+  ends.worker->watch_gateway();
+  const WorkerEnd::Overdue gone = ends.worker->wait_overdue();
+  CHECK(gone.gateway_gone);
+  CHECK(gone.since > first.since);
+  CHECK(ends.worker->wait_overdue().since == gone.since);
+}
+
 TEST_CASE("slot: goes from free over queued, taken and done to free", "[channel]") {
   Ends ends(kSmall);
   GatewayEnd& gateway = *ends.gateway;
