@@ -14,16 +14,18 @@
 #include <csignal>
 #include <memory>
 #include <pthread.h>
+#include <utility>
 
 namespace pyhost {
 namespace {
 
+// Never destroyed, and so are the objects that it holds: service threads are never joined.
 struct Host {
   const ModuleState& state;
   WorkerEnd& worker;
   Interrupter& interrupter;
   const HostOptions options;
-  PyObject* context;  // which each request gets a copy of
+  const PyRef context;  // which each request gets a copy of
   ThreadGate gate{};
 };
 
@@ -46,8 +48,8 @@ bool wait_for_work(Intake& intake, bool is_main) {
 
 void run_requests(const Host& host, bool is_main) {
   RequestRunner runner(host.state, host.worker, host.interrupter.add_thread(),
-                       {host.options.application, host.context});
-  if (!runner.begin(host.options.constants)) {
+                       {host.options.application.get(), host.context.get()});
+  if (!runner.begin(host.options.constants.get())) {
     log_exception(host.state, "a request thread cannot start");
     return;
   }
@@ -92,11 +94,14 @@ void take_signals() {
   pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
-void leave_beside(const Host& host) {
+// It is decided attached who does it: a request that ends meanwhile leaves it to the main thread.
+void leave_beside_main(Host& host) {
   take_signals();
   const Attach attach;
-  const auto done = PyRef::steal(PyObject_CallNoArgs(host.options.leave_beside));
+  if (!host.gate.take_over()) return;
+  const auto done = PyRef::steal(PyObject_CallNoArgs(host.options.leave_beside.get()));
   if (!done) log_exception(host.state, "the worker cannot end in order");
+  host.gate.give_back();
 }
 
 // Requests that heed their cut get half of the time that is left, what the application wants done
@@ -111,7 +116,7 @@ void* ending_thread(void* argument) {
   if (host.gate.all_leave_within(patience, others)) return nullptr;
   host.worker.close();  // ends the threads that have nothing to do
   if (host.gate.all_leave_within(std::min(kMoment, time / 8), others)) return nullptr;
-  if (!host.gate.abandon()) leave_beside(host);
+  leave_beside_main(host);
   return nullptr;
 }
 
@@ -144,8 +149,8 @@ bool start_request_threads(Host& host) {
   if (!capsule) return false;
   const auto run = PyRef::steal(PyCFunction_New(&request_thread_method, capsule.get()));
   if (!run) return false;
-  const auto done = PyRef::steal(
-      PyObject_CallFunction(host.options.start_threads, "IO", host.options.threads, run.get()));
+  const auto done = PyRef::steal(PyObject_CallFunction(host.options.start_threads.get(), "IO",
+                                                       host.options.threads, run.get()));
   if (!done) host.gate.give_up();
   return static_cast<bool>(done);
 }
@@ -166,16 +171,19 @@ void say_ready(int status) {
 
 }  // namespace
 
-Served serve(const ModuleState& state, WorkerEnd& worker, const HostOptions& options) {
-  PyObject* const context = PyContext_CopyCurrent();
-  if (context == nullptr) return Served::failed;
+Served serve(WorkerEnd& worker, HostOptions options) {
+  const ModuleState& state = module_state(options.module.get());
+  auto context = PyRef::steal(PyContext_CopyCurrent());
+  if (!context) return Served::failed;
   // Never destroyed, like `worker`.
   Interrupter& interrupter = *std::make_unique<Interrupter>(state, worker).release();
   if (!interrupter.open()) return Served::failed;
-  Host& host = *std::make_unique<Host>(state, worker, interrupter, options, context).release();
+  Host& host =
+      *std::make_unique<Host>(state, worker, interrupter, std::move(options), std::move(context))
+           .release();
   if (!start_services(host) || !start_request_threads(host)) return Served::failed;
   host.gate.open();
-  say_ready(options.status_fd);
+  say_ready(host.options.status_fd);
   leave_on_term(worker);
   run_requests(host, true);
   return wait_for_request_threads(host) ? Served::wholly : Served::left_behind;

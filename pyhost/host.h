@@ -4,17 +4,20 @@
 #pragma once
 
 #include "pyhost/channel.h"
-#include "pyhost/module_state.h"
+#include "pyhost/py_ref.h"
 
 namespace pyhost {
 
+// References of its own: there are threads that outlast the call of serve(), and what its caller
+// holds.
 struct HostOptions {
-  PyObject* application = nullptr;
-  PyObject* constants = nullptr;      // a dict: what every environ has
-  PyObject* start_threads = nullptr;  // start_threads(count, run) of request_threads.py
-  int status_fd = -1;                 // for "ready", once the threads are started; closed then
-  PyObject* leave_beside = nullptr;   // leave_beside(): ends the process; the main thread is stuck
-  unsigned cleanup_ms = 0;            // from the cut of requests to the worker's violent end
+  PyRef module;             // pycgid_host, whose state all use
+  PyRef application;        // called for each request
+  PyRef constants;          // a dict: what every environ has
+  PyRef start_threads;      // start_threads(count, run) of request_threads.py
+  PyRef leave_beside;       // leave_beside(): ends the process; the main thread is stuck
+  int status_fd = -1;       // for "ready", once the threads are started; closed then
+  unsigned cleanup_ms = 0;  // from the cut of requests to the worker's violent end
   unsigned threads = 1;
 };
 
@@ -26,7 +29,8 @@ enum class Served {
 
 // Answers requests until the gateway wants no more. Call on the main thread, attached: it becomes
 // request thread 1. `worker` must live as long as the process: the watching and the interrupting
-// thread are never joined, because nothing wakes them while the gateway lives.
-Served serve(const ModuleState& state, WorkerEnd& worker, const HostOptions& options);
+// thread are never joined, because nothing wakes them while the gateway lives. For them `options`
+// are never given up.
+Served serve(WorkerEnd& worker, HostOptions options);
 
 }  // namespace pyhost

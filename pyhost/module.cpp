@@ -293,10 +293,14 @@ PyObject* serve_requests(PyObject* module, PyObject* args, PyObject* kwargs) {
   // Never destroyed: see serve().
   WorkerEnd& immortal = *worker.release();
   module_state(module).worker = &immortal;
-  const HostOptions options{given.application, given.constants,    given.start_threads,
-                            given.status_fd,   given.leave_beside, given.cleanup_ms,
-                            given.threads};
-  const Served served = serve(module_state(module), immortal, options);
+  const Served served = serve(immortal, {.module = PyRef::borrow(module),
+                                         .application = PyRef::borrow(given.application),
+                                         .constants = PyRef::borrow(given.constants),
+                                         .start_threads = PyRef::borrow(given.start_threads),
+                                         .leave_beside = PyRef::borrow(given.leave_beside),
+                                         .status_fd = given.status_fd,
+                                         .cleanup_ms = given.cleanup_ms,
+                                         .threads = given.threads});
   return served == Served::failed ? nullptr : PyBool_FromLong(served == Served::wholly);
 }
 

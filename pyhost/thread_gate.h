@@ -25,14 +25,16 @@ class ThreadGate {
 
   void open() { change(State::open); }
   void give_up() { change(State::given_up); }
-  // For the main thread, when it runs no more requests. False: the others are not waited for any
-  // longer.
+  // For the main thread, when it runs no more requests. False: some of the others are not waited
+  // for any longer. Does not return when another thread has taken over.
   bool wait_left(unsigned threads) {
     std::unique_lock lock(mutex_);
     main_left_ = true;
     changed_.notify_all();
-    changed_.wait(lock, [&] { return left_ == threads || state_ == State::abandoned; });
-    return state_ != State::abandoned;
+    changed_.wait(lock, [&] {
+      return state_ != State::taken_over && (left_ == threads || state_ == State::abandoned);
+    });
+    return left_ == threads;
   }
 
   // For the thread that sees to the worker's end. Whether all have ended within the time, `threads`
@@ -41,16 +43,19 @@ class ThreadGate {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, time, [&] { return main_left_ && left_ == threads; });
   }
-  // Nobody is waited for any more. False: the main thread is one of those that run requests.
-  bool abandon() {
+  // Nobody is waited for any more: the main thread ends the process if it runs no request. If it
+  // does (true), that is for the caller to do, and the main thread does not come back.
+  bool take_over() {
     const std::lock_guard lock(mutex_);
-    state_ = State::abandoned;
+    state_ = main_left_ ? State::abandoned : State::taken_over;
     changed_.notify_all();
-    return main_left_;
+    return state_ == State::taken_over;
   }
+  // The caller could not: the main thread may try, when it has ended its request.
+  void give_back() { change(State::abandoned); }
 
  private:
-  enum class State { closed, open, given_up, abandoned };
+  enum class State { closed, open, given_up, abandoned, taken_over };
 
   void change(State state) {
     const std::lock_guard lock(mutex_);

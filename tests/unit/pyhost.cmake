@@ -1,6 +1,6 @@
 # pyhost: its parts without Python, and a real worker with the test in the gateway's place.
 pycgid_unit_test(pyhost_parts_test
-  SOURCES pyhost_log_test.cpp
+  SOURCES pyhost_log_test.cpp thread_gate_test.cpp
           "${PROJECT_SOURCE_DIR}/pyhost/log_lines.cpp"
           "${PROJECT_SOURCE_DIR}/pyhost/request_text.cpp"
   LIBS pyhost_channel)
