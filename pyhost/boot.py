@@ -230,7 +230,7 @@ def run(options, files):
         host.log_warning(warning)
     if template is not None and not become_worker(template, host, options, constants):
         return
-    all_ended = serve(host, request_threads.start, leaving, application, constants, options)
+    all_ended = serve(host, request_threads, leaving, application, constants, options)
     leaving.leave(host, options["cleanup_time"] / 1000, all_ended)
 
 
@@ -349,13 +349,14 @@ def environ_constants(host, options):
     }
 
 
-def serve(host, start_threads, leaving, application, constants, options):
+def serve(host, request_threads, leaving, application, constants, options):
     """False: requests are left that do not end."""
+    leaving.request_threads = request_threads.started
     try:
         return host.serve(
             application=application,
             constants=constants,
-            start_threads=start_threads,
+            start_threads=request_threads.start,
             status_fd=options["status_fd"],
             memory_fd=options["memory_fd"],
             bell_fd=options["bell_fd"],

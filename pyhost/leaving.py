@@ -19,6 +19,7 @@ sleep = time.sleep
 MOMENT = 0.1  # seconds
 
 calls = []  # of pycgid.at_exit
+request_threads = []  # besides the main one; set by boot.py
 
 # Held by the thread that calls what the application wants done at the end: the main one, as long as
 # it gets there. For good when atexit has begun; that may take it once more.
@@ -46,9 +47,20 @@ def leave_beside(host):
     """Ends the process beside requests that do not end: Python would wait for their threads before it
     calls what atexit has. In the main thread, or in another one when that runs such a request."""
     ending.acquire()
-    left = describe_left(_thread.get_ident()) or "threads that Python does not know"
-    host.log_warning(f'requests that do not end are left behind: {left} (option "stop-timeout")')
+    text = f"requests that do not end are left behind: {left_behind()}"
+    host.log_warning(text + ' (option "stop-timeout")')
     end(host)
+
+
+def left_behind():
+    """What runs no request is told apart: it may have been about to end."""
+    of_requests = [threading.main_thread(), *request_threads]
+    left = threads_left(_thread.get_ident())
+    requests = describe_all(thread for thread in left if thread in of_requests)
+    others = describe_all(thread for thread in left if thread not in of_requests)
+    return (requests or "threads that Python does not know") + (
+        f"; threads of the application that still run: {others}" if others else ""
+    )
 
 
 def end(host):
@@ -92,7 +104,8 @@ def watch(host, cleanup_time):
 
 def see_to_the_end(host, cleanup_time, begun):
     """On a thread of its own, that Python does not know. Threads that do not end, which Python waits
-    for, get a part of the time that the master gives; atexit gets the rest."""
+    for, get half of what is left of the time that the master gives; atexit gets the rest. That time
+    is twice as long when the gateway is gone, as it includes that of the requests."""
     begun.release()
     gateway_gone, ago = host.wait_overdue()
     patience = max((2 * cleanup_time if gateway_gone else cleanup_time) - ago, 0) / 2
@@ -107,7 +120,7 @@ def see_to_the_end(host, cleanup_time, begun):
 
 
 def tell_what_is_left(host):
-    left = describe_left(threading.main_thread().ident)
+    left = describe_all(threads_left(threading.main_thread().ident))
     host.log_warning(
         (f"threads of the application still run, and keep the worker from ending: {left}" if left
          else f"the end of the application takes too long: {describe(threading.main_thread())}")
@@ -115,13 +128,17 @@ def tell_what_is_left(host):
     )
 
 
-def describe_left(but):
-    """Threads that Python waits for, besides one."""
-    return ", ".join(
-        describe(thread)
+def threads_left(but):
+    """Those that Python waits for, besides one."""
+    return [
+        thread
         for thread in threading.enumerate()
         if not thread.daemon and thread.ident != but
-    )
+    ]
+
+
+def describe_all(threads):
+    return ", ".join(describe(thread) for thread in threads)
 
 
 def describe(thread):

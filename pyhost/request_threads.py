@@ -17,6 +17,8 @@ def own_functions():
 ORIGINAL = own_functions()
 start_native = _thread.start_new_thread
 
+started = []  # those that are Threads
+
 
 def start(count, run):
     """Starts threads 2 to `count`, each of which calls run(). They are Threads like those of the
@@ -33,7 +35,9 @@ def start(count, run):
 
 def start_one(number, run):
     if own_functions() == ORIGINAL:
-        threading.Thread(target=run, name=f"request-{number}", daemon=False).start()
+        thread = threading.Thread(target=run, name=f"request-{number}", daemon=False)
+        thread.start()
+        started.append(thread)
     else:
         start_native(call, (run,))
 

@@ -30,5 +30,11 @@ def application(environ, start_response):
     if path == "/leaves_thread":
         thread("jobs", threading.Event())
         thread("ends by at_exit", ended)
+    if path == "/reads":
+        print("reading")
+        environ["wsgi.input"].read()
+    if path == "/stuck":
+        print("stuck")
+        threading.Event().wait()
     asked = environ["pycgid.stopping"]() is pycgid.stopping()
     return ok(start_response, f"{asked} {pycgid.stopping()}".encode())
