@@ -52,6 +52,15 @@ MAY_ALLOCATE = {
     "pyhost/internal/channel_worker_state.h",
 }
 
+# What is kept for longer than a call has a reference of its own: who lent it may return first.
+BORROWED = re.compile(r"\s+(const )?PyObject\* ?(const )?\w+( = nullptr|\{\w*\})?;")
+MAY_BORROW = {
+    "pyhost/py_ref.h",  # the reference itself
+    "pyhost/internal/py.h",  # locals of its functions
+    "pyhost/module_state.h",  # the module's own: its traverse and clear
+    "pyhost/request_runner.h",  # the host's, which is never destroyed
+}
+
 # What Catch2 2 and 3 have in different headers; tests/unit/catch.h brings what both have in one.
 CATCH2 = re.compile(
     r"\bGENERATE\w*\(|\bCatch::|\bApprox\b|_THAT\(|\bBENCHMARK\w*\(|\bTEMPLATE_\w+\(")
@@ -108,6 +117,14 @@ def exception_breaches(place, lines):
             yield number, f"exceptions are dropped in {MAY_DROP_EXCEPTIONS} alone"
 
 
+def borrowing_breaches(place, lines):
+    if not place.startswith("pyhost/") or not place.endswith(".h") or place in MAY_BORROW:
+        return
+    for number, line in enumerate(lines, 1):
+        if BORROWED.match(line):
+            yield number, "what keeps an object has a PyRef"
+
+
 def catch2_breaches(room, lines):
     for number, line in enumerate(lines, 1):
         if room == "tests" and CATCH2.search(line):
@@ -150,6 +167,7 @@ def file_breaches(path, place):
         yield from reader_breaches(place.parts[0], lines)
         yield from memory_breaches(str(place), lines)
         yield from exception_breaches(str(place), lines)
+        yield from borrowing_breaches(str(place), lines)
         yield from catch2_breaches(place.parts[0], lines)
         yield from function_breaches(lines)
     elif path.suffix == ".py" or text.startswith("#!/usr/bin/python3"):

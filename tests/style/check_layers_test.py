@@ -22,6 +22,8 @@ BROKEN = {
     "an include that is not from the root": ("daemon/a.cpp", '#include "log.h"\n'),
     "a file that is read in another way": ("daemon/a.cpp", "std::ifstream file(path);\n"),
     "an exception that is dropped": ("pyhost/a.cpp", "void f() {\n  PyErr_Clear();\n}\n"),
+    "an object that is kept but borrowed": (
+        "pyhost/a.h", "struct A {\n  PyObject* object = nullptr;\n};\n"),
     "a string that finds no memory": ("pyhost/a.cpp", "std::string all(view);\n"),
     "a test that Catch2 3 does not build": ("tests/unit/a.cpp", "const int a = GENERATE(1, 2);\n"),
     "a long file": ("daemon/a.h", "//\n" * 401),
@@ -39,6 +41,7 @@ SOUND = {
     "exceptions that are dropped in their place": (
         "pyhost/exceptions.cpp", "void f() {\n  PyErr_Clear();\n}\n"),
     "strings where exceptions are": ("daemon/a.cpp", "std::string all(view);\n"),
+    "an object that is kept": ("pyhost/a.h", "struct A {\n  PyRef object;\n};\n"),
     "views and comments": ("pyhost/a.cpp", "std::string_view a;  // no std::string\n"),
     "a switch over record types": (
         "daemon/a.cpp", "int f() {\n  switch (x) {\n" + "  g();\n" * 60 + "}\n"),
