@@ -38,6 +38,7 @@ target_sources(daemon_core PRIVATE
   master/log_file.cpp
   master/log_files.cpp
   master/look.cpp
+  master/failure_text.cpp
   master/managed_pool.cpp
   master/master.cpp
   master/master_children.cpp

@@ -283,6 +283,17 @@ BoundSocket* find_socket(std::list<BoundSocket>& sockets, const Address& address
   return found == sockets.end() ? nullptr : &*found;
 }
 
+std::list<BoundSocket> take_sockets(std::list<BoundSocket>& from,
+                                    const std::vector<Address>& addresses) {
+  std::list<BoundSocket> taken;
+  for (auto socket = from.begin(); socket != from.end();) {
+    const auto at = socket++;
+    const auto is_there = [at](const Address& address) { return is_at(*at, address); };
+    if (std::ranges::any_of(addresses, is_there)) taken.splice(taken.end(), from, at);
+  }
+  return taken;
+}
+
 void check_sockets(const PoolSettings& pool, std::vector<std::string>& notes) {
   for (const Address& address : pool.addresses) {
     for (std::string note : {try_address(address, pool), address.kind == Address::Kind::unix_path

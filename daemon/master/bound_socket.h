@@ -70,6 +70,10 @@ BoundSocket bind_again(const Address& address, const PoolSettings& pool, int bac
 // Null when none is bound to it, in whatever protocol.
 BoundSocket* find_socket(std::list<BoundSocket>& sockets, const Address& address);
 
+// Those bound to any of the addresses leave the list.
+std::list<BoundSocket> take_sockets(std::list<BoundSocket>& from,
+                                    const std::vector<Address>& addresses);
+
 // Whether they could be bound, found out without disturbing a running daemon. Adds what is worth
 // knowing to `notes`. Throws StartupError.
 void check_sockets(const PoolSettings& pool, std::vector<std::string>& notes);

@@ -2,6 +2,7 @@
 #include "daemon/master/managed_pool.h"
 
 #include "daemon/log.h"
+#include "daemon/master/failure_text.h"
 #include "daemon/master/pool_tls.h"
 #include "daemon/master/worker_spawn.h"
 #include "daemon/text.h"
@@ -13,20 +14,6 @@
 #include <utility>
 
 namespace pycgid {
-namespace {
-
-template <typename Task>
-std::optional<StartupError> failure_of(Task&& task) {
-  try {
-    task();
-    return std::nullopt;
-  } catch (const StartupError& error) {
-    return error;
-  }
-}
-
-}  // namespace
-
 ManagedPool::ManagedPool(const PoolContext& context, PoolConfig config, std::uint32_t id)
     : context_(context),
       id_(id),
@@ -42,34 +29,40 @@ void ManagedPool::admit(Plan& plan) const {
   plan.credentials = worker_credentials(settings);
 }
 
-void ManagedPool::prepare() {
+void ManagedPool::prepare(std::list<BoundSocket> offers) {
   if (plan_.command || looking_) return;
   attempted_ = true;
-  take_offered(settings());
+  // Whatever goes wrong: who hears of a failed attempt finds its reason.
+  auto wrong = failure_of([&] { begin_start(std::move(offers)); });
+  if (wrong) failure_ = std::move(wrong);
+}
+
+void ManagedPool::begin_start(std::list<BoundSocket> offers) {
+  take_offered(settings(), offers);
   add_sockets(std::exchange(new_sockets_, {}));
   Plan plan = plan_;
   std::optional<StartupError> wrong = failure_of([&] { admit(plan); });
-  // A gateway that is started before the look is over needs it, too.
+  // A gateway that is started before the look is over needs it, too; one that runs has it after the
+  // first attempt.
+  const bool new_tls = plan.tls != plan_.tls;
   plan_.tls = plan.tls;
-  tell_tls(plan);
+  if (new_tls) send_tls();
   const std::vector<Address> fresh = unbound(settings());
   // Whatever is missing, requests get an answer.
   std::optional<StartupError> unbound_why = failure_of([&] { bind_what_answers(); });
   if (!wrong) wrong = std::move(unbound_why);
-  if (!wrong) {
-    wrong = failure_of([&] { begin_look(std::move(plan), Purpose::start, fresh); });
-  }
-  if (wrong) failure_ = std::move(wrong);
+  if (wrong) throw StartupError(std::move(*wrong));
+  begin_look(std::move(plan), Purpose::start, fresh);
 }
 
 void ManagedPool::boot(TimePoint now) {
-  if (!plan_.command) return;
+  if (!plan_.command || workers_.is_serving() || workers_.has_candidate()) return;
   attempted_ = true;
   workers_.boot(now);
 }
 
 std::string ManagedPool::spawn(std::uint32_t generation, std::uint32_t number,
-                               SpawnedWorker& worker) {
+                               SpawnedWorker& worker) try {
   const bool is_next = next_ && generation > workers_.serving();
   const Plan& plan = is_next ? *next_ : plan_;
   const WorkerPlan all{plan.config.settings, *plan.command, plan.credentials};
@@ -77,6 +70,8 @@ std::string ManagedPool::spawn(std::uint32_t generation, std::uint32_t number,
   exit_hooks_.remember(generation, all);
   if (plan.config.settings.preload) return templates_.order(all, number, generation, worker);
   return spawn_worker(all, number, worker);
+} catch (const std::exception& error) {
+  return concat("cannot start a worker: ", error.what());
 }
 
 std::vector<int> ManagedPool::fds() const {
@@ -130,7 +125,9 @@ void ManagedPool::retry_later(TimePoint now) {
 }
 
 void ManagedPool::tell_failure(std::string_view then) {
-  if (std::exchange(said_, failure_->text) == failure_->text) return;
+  std::string reason = without_numbers_of_processes(failure_->text);
+  if (reason == said_) return;
+  said_ = std::move(reason);
   log_error(concat("pool ", in_quotes(settings().name), " does not start: ", failure_->text, then));
 }
 
@@ -160,6 +157,7 @@ void ManagedPool::stop(TimePoint now) {
   retry_due_.reset();
   wanted_.reset();
   looking_.reset();
+  close_sockets();
   workers_.stop(now);
 }
 
@@ -174,7 +172,7 @@ void ManagedPool::kill_all() {
 // A change on its way is begun again when the new gateway is there.
 void ManagedPool::abandon(TimePoint now) {
   abandon_look();
-  if (next_ && is_change(next_->config) && !wanted_) wanted_ = next_->config;
+  if (next_ && is_change(next_->config) && !wanted_) wanted_ = Wanted{next_->config};
   workers_.abandon(now);
   drop_next();
 }
@@ -183,7 +181,7 @@ void ManagedPool::recover(TimePoint now) {
   if (!failure_ && !plan_.command) return;  // boots when its look is over
   if (!failure_) return workers_.recover(now);
   tell_refused();
-  retry_due_ = now;
+  if (!looking_) retry_due_ = now;
 }
 
 void ManagedPool::tell(MessageType type, std::string text, int fd) const {

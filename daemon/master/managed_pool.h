@@ -69,10 +69,11 @@ class ManagedPool {
 
   // Finds user and interpreter and binds the sockets, unless that is done; failure() says why not.
   // It may go on for some time: is_looking(). Then, with a gateway, the first generation starts.
-  void prepare();
+  // `offers`: as reload() has them.
+  void prepare(std::list<BoundSocket> offers = {});
   // A look at files has not ended.
   bool is_looking() const { return looking_ != nullptr; }
-  // Starts the first generation if prepare() is over and went well.
+  // Starts the first generation if prepare() is over and went well, and it is not on its way yet.
   void boot(TimePoint now);
   std::string spawn(std::uint32_t generation, std::uint32_t number, SpawnedWorker& worker);
   PoolTemplates& templates() { return templates_; }
@@ -106,7 +107,8 @@ class ManagedPool {
   }
   // Why the last reload failed; empty when it did not.
   std::string reload_failure() const { return workers_.reload_failure(); }
-  // The daemon ends: as PoolSupervisor has it, and no more attempts.
+  // The daemon ends: as PoolSupervisor has it, no more attempts, and nobody listens any more but
+  // the gateway, until it has accepted what has connected.
   void stop(TimePoint now);
   void kill_all();
   // What option "on-exit" has running is not waited for, and nothing more of it is started.
@@ -122,8 +124,9 @@ class ManagedPool {
   // --- reload and change: pool_reload.cpp ---
   // Makes the pool known to a running gateway; `text` is the file of its settings.
   void introduce(pyhost::UniqueFd text) const;
-  // Starts a generation of this; one that has not started yet starts anew.
-  void reload(PoolConfig config, TimePoint now);
+  // Starts a generation of this; one that has not started yet starts anew. `offers`: sockets of
+  // pools that were removed, for this plan; they close when it is given up.
+  void reload(PoolConfig config, std::list<BoundSocket> offers, TimePoint now);
   // Of what it was last told to be.
   void reload(TimePoint now);
   // Nothing is on its way that a reload, the start or another attempt at it has begun.
@@ -134,12 +137,10 @@ class ManagedPool {
   void on_take_over();
   // What became of a reload since the last call is attended to.
   void settle(TimePoint now);
-  // Sockets of a pool that was removed, for the next plan.
-  void offer(std::list<BoundSocket> sockets) { offered_.splice(offered_.end(), sockets); }
   // Bound here, in force or not yet.
   bool holds(const Address& address);
   std::vector<Address> unbound(const PoolSettings& settings);
-  // Those bound to any of these addresses leave the pool.
+  // Those bound to any of these addresses leave the pool, in force or not yet.
   std::list<BoundSocket> give_up(const std::vector<Address>& addresses);
   // The pool is removed: its listeners close, its requests are finished, its workers end.
   void remove(TimePoint now);
@@ -170,10 +171,17 @@ class ManagedPool {
     Plan plan{};
     std::vector<std::string> environment{};  // of the workers
     std::optional<Look> look{};
+    std::list<BoundSocket> offers{};
+  };
+  // A plan that waits, with the sockets that it is to have: they go when it goes.
+  struct Wanted {
+    PoolConfig config{};
+    std::list<BoundSocket> offers{};
   };
 
   EndedWorker ended_worker(pid_t pid, int wait_status) const;
   void admit(Plan& plan) const;
+  void begin_start(std::list<BoundSocket> offers);
   void finish_prepare(Looking& over);
   // `unbound`: addresses of the plan that have no socket yet.
   void begin_look(Plan plan, Purpose purpose, const std::vector<Address>& unbound);
@@ -188,18 +196,21 @@ class ManagedPool {
   void renew_tls(const PoolSettings& next);
   void tell(MessageType type, std::string text = {}, int fd = -1) const;
 
-  void begin_reload(PoolConfig config, TimePoint now);
+  void inherit_offers(Wanted& wanted);
+  void begin_reload(Wanted wanted, TimePoint now);
   void finish_reload(Looking& over, TimePoint now);
   void fail_reload(const StartupError& error, bool change, TimePoint now);
-  void bind_next(const PoolSettings& next);
-  void start_anew(PoolConfig config, TimePoint now);
+  void bind_next(const PoolSettings& next, std::list<BoundSocket>& offers);
+  void start_anew(Wanted wanted, TimePoint now);
   void drop_next();
   bool is_change(const PoolConfig& config) const { return config.settings != settings(); }
   void tell_settings(pyhost::UniqueFd text, const PoolSettings& settings,
                      std::uint32_t generation) const;
   void move_listeners();
   void match_protocols();
-  void take_offered(const PoolSettings& next);
+  void take_offered(const PoolSettings& next, std::list<BoundSocket>& offers);
+  std::vector<std::list<BoundSocket>*> all_sockets();
+  void close_sockets();
   void apply_socket_rights(const PoolSettings& before) const;
   void give_socket_rights() const;
 
@@ -210,8 +221,7 @@ class ManagedPool {
   std::unique_ptr<Looking> looking_;    // for the first plan, or the next; null: no look goes on
   std::unique_ptr<Plan> next_;          // of the generation on its way; null: none
   std::list<BoundSocket> new_sockets_;  // of the next plan, those that plan_ has not
-  std::list<BoundSocket> offered_;      // by pools that were removed
-  std::optional<PoolConfig> wanted_;    // after the generation on its way
+  std::optional<Wanted> wanted_;        // after the generation on its way
   PoolSupervisor workers_;
   PoolTemplates templates_;
   ExitHooks exit_hooks_;
@@ -220,7 +230,7 @@ class ManagedPool {
   bool has_makeshift_owner_ = false;  // some of them: see bind_what_answers()
   bool removed_ = false;
   bool attempted_ = false;  // there is, or will be, news
-  std::string said_;
+  std::string said_;        // the reason, without what differs at each attempt
   std::optional<TimePoint> retry_due_;
   Backoff backoff_;
 };

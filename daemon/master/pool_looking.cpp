@@ -1,10 +1,10 @@
 // Looks at the files that a plan needs, which the master does not wait for. Part of ManagedPool,
 // see managed_pool.h.
 #include "daemon/log.h"
+#include "daemon/master/failure_text.h"
 #include "daemon/master/managed_pool.h"
 #include "daemon/text.h"
 
-#include <exception>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -46,22 +46,21 @@ void ManagedPool::complete(Looking& over) const {
 }
 
 void ManagedPool::finish_prepare(Looking& over) {
-  try {
+  auto wrong = failure_of([&] {
     complete(over);
     context_.logs.prepare(settings());
     send_logs();
     plan_ = std::move(over.plan);
-  } catch (const StartupError& error) {
-    failure_ = error;
-  } catch (const std::exception& error) {
-    failure_ = {ExitStatus::system, error.what()};
-  }
+  });
+  if (wrong) failure_ = std::move(wrong);
 }
 
 // Workers are started with what the old gateway's were, or with what is asked for by then.
 void ManagedPool::abandon_look() {
   if (!looking_ || looking_->purpose == Purpose::start) return;
-  if (is_change(looking_->plan.config) && !wanted_) wanted_ = looking_->plan.config;
+  if (is_change(looking_->plan.config) && !wanted_) {
+    wanted_ = Wanted{looking_->plan.config, std::move(looking_->offers)};
+  }
   looking_.reset();
 }
 

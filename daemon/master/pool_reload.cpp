@@ -3,6 +3,7 @@
 #include "daemon/address.h"
 #include "daemon/handover.h"
 #include "daemon/log.h"
+#include "daemon/master/failure_text.h"
 #include "daemon/master/managed_pool.h"
 #include "daemon/master/pool_tls.h"
 #include "daemon/master/privileges.h"
@@ -10,7 +11,6 @@
 #include "daemon/text.h"
 
 #include <algorithm>
-#include <exception>
 #include <utility>
 
 namespace pycgid {
@@ -51,36 +51,48 @@ void ManagedPool::introduce(pyhost::UniqueFd text) const {
   send_logs();
 }
 
-void ManagedPool::reload(PoolConfig config, TimePoint now) {
+void ManagedPool::reload(PoolConfig config, std::list<BoundSocket> offers, TimePoint now) {
   renew_tls(config.settings);
-  if (!workers_.is_serving()) return start_anew(std::move(config), now);
-  if (!workers_.has_candidate()) return begin_reload(std::move(config), now);
+  Wanted wanted{std::move(config), std::move(offers)};
+  inherit_offers(wanted);
+  // One that waited asked for less than this.
+  wanted_.reset();
+  if (!workers_.is_serving()) return start_anew(std::move(wanted), now);
+  if (!workers_.has_candidate()) return begin_reload(std::move(wanted), now);
   const PoolConfig& on_its_way = next_ ? next_->config : plan_.config;
-  if (config.settings == on_its_way.settings) {
-    wanted_.reset();
-    return workers_.reload(now);
-  }
-  wanted_ = std::move(config);
+  if (wanted.config.settings == on_its_way.settings) return workers_.reload(now);
+  wanted_ = std::move(wanted);
 }
 
 void ManagedPool::reload(TimePoint now) {
   const Plan& plan = looking_ ? looking_->plan : next_ ? *next_ : plan_;
-  reload(wanted_ ? *wanted_ : plan.config, now);
+  reload(wanted_ ? wanted_->config : plan.config, {}, now);
 }
 
-void ManagedPool::begin_reload(PoolConfig config, TimePoint now) {
-  // One that waited asked for less than this.
-  wanted_.reset();
+// From the plans that it replaces; what it does not name closes with them.
+void ManagedPool::inherit_offers(Wanted& wanted) {
+  const std::vector<Address>& addresses = wanted.config.settings.addresses;
+  const auto inherit = [&](std::list<BoundSocket>& from) {
+    wanted.offers.splice(wanted.offers.end(), take_sockets(from, addresses));
+  };
+  if (wanted_) inherit(wanted_->offers);
+  if (looking_) inherit(looking_->offers);
+}
+
+void ManagedPool::begin_reload(Wanted wanted, TimePoint now) {
   looking_.reset();
-  const bool change = is_change(config);
-  try {
-    Plan plan{.config = std::move(config)};
+  const bool change = is_change(wanted.config);
+  const auto wrong = failure_of([&] {
+    Plan plan{.config = std::move(wanted.config)};
     admit(plan);
-    const std::vector<Address> fresh = unbound(plan.config.settings);
+    std::vector<Address> fresh = unbound(plan.config.settings);
+    std::erase_if(fresh, [&](const Address& address) {
+      return find_socket(wanted.offers, address) != nullptr;
+    });
     begin_look(std::move(plan), Purpose::reload, fresh);
-  } catch (const StartupError& error) {
-    fail_reload(error, change, now);
-  }
+    looking_->offers = std::move(wanted.offers);
+  });
+  if (wrong) fail_reload(*wrong, change, now);
 }
 
 void ManagedPool::fail_reload(const StartupError& error, bool change, TimePoint now) {
@@ -93,20 +105,17 @@ void ManagedPool::fail_reload(const StartupError& error, bool change, TimePoint 
 
 void ManagedPool::finish_reload(Looking& over, TimePoint now) {
   const bool change = is_change(over.plan.config);
-  try {
+  const auto wrong = failure_of([&] {
     complete(over);
-    if (change) bind_next(over.plan.config.settings);
+    if (change) bind_next(over.plan.config.settings, over.offers);
     pyhost::UniqueFd text;
     if (change) text = pool_settings_file(over.plan.config.section);
     next_ = std::make_unique<Plan>(std::move(over.plan));
     if (change) {
       tell_settings(std::move(text), next_->config.settings, workers_.next_generation());
     }
-  } catch (const StartupError& error) {
-    return fail_reload(error, change, now);
-  } catch (const std::exception& error) {
-    return fail_reload({ExitStatus::system, error.what()}, change, now);
-  }
+  });
+  if (wrong) return fail_reload(*wrong, change, now);
   if (change) {
     workers_.set_next(&next_->config.settings);
     log_notice(concat("pool ", in_quotes(settings().name), " changes: ",
@@ -116,7 +125,7 @@ void ManagedPool::finish_reload(Looking& over, TimePoint now) {
 }
 
 // All that can fail is done before anything changes.
-void ManagedPool::bind_next(const PoolSettings& next) {
+void ManagedPool::bind_next(const PoolSettings& next, std::list<BoundSocket>& offers) {
   context_.logs.prepare(next);
   const auto is_path = [](const Address& address) {
     return address.kind == Address::Kind::unix_path;
@@ -127,7 +136,7 @@ void ManagedPool::bind_next(const PoolSettings& next) {
     static_cast<void>(with_known_owner(next, unknown));
     if (unknown) throw *unknown;
   }
-  take_offered(next);
+  take_offered(next, offers);
   PoolSettings missing = next;
   missing.addresses = unbound(next);
   if (missing.addresses.empty()) return;
@@ -135,7 +144,8 @@ void ManagedPool::bind_next(const PoolSettings& next) {
 }
 
 // It has served nobody yet: nothing is to be kept but sockets that stay.
-void ManagedPool::start_anew(PoolConfig config, TimePoint now) {
+void ManagedPool::start_anew(Wanted wanted, TimePoint now) {
+  PoolConfig& config = wanted.config;
   const bool change = is_change(config);
   if (!change && !failure_ && !looking_) return workers_.reload(now);
   pyhost::UniqueFd text;
@@ -155,7 +165,7 @@ void ManagedPool::start_anew(PoolConfig config, TimePoint now) {
     move_listeners();
     apply_socket_rights(before);
   }
-  prepare();
+  prepare(std::move(wanted.offers));
   boot(now);
 }
 
@@ -197,8 +207,12 @@ void ManagedPool::settle(TimePoint now) {
 void ManagedPool::drop_next() {
   workers_.set_next(nullptr);
   next_.reset();
+  // The plan that comes next may name them, too: then they stay open.
+  if (wanted_) {
+    const std::vector<Address>& addresses = wanted_->config.settings.addresses;
+    wanted_->offers.splice(wanted_->offers.end(), take_sockets(new_sockets_, addresses));
+  }
   new_sockets_.clear();
-  if (!wanted_) offered_.clear();
 }
 
 // --- sockets -------------------------------------------------------------------------------------
@@ -249,20 +263,32 @@ void ManagedPool::give_socket_rights() const {
   for (const BoundSocket& socket : sockets_) give_rights(socket, settings());
 }
 
-void ManagedPool::take_offered(const PoolSettings& next) {
+void ManagedPool::take_offered(const PoolSettings& next, std::list<BoundSocket>& offers) {
+  std::list<BoundSocket> taken = take_sockets(offers, next.addresses);
   for (const Address& address : next.addresses) {
-    BoundSocket* socket = find_socket(offered_, address);
+    BoundSocket* socket = find_socket(taken, address);
     if (socket == nullptr) continue;
     socket->set_address(address);
     give_rights(*socket, next);
-    const auto is_it = [socket](const BoundSocket& each) { return &each == socket; };
-    new_sockets_.splice(new_sockets_.end(), offered_, std::ranges::find_if(offered_, is_it));
   }
+  new_sockets_.splice(new_sockets_.end(), taken);
+}
+
+std::vector<std::list<BoundSocket>*> ManagedPool::all_sockets() {
+  std::vector<std::list<BoundSocket>*> all{&sockets_, &new_sockets_};
+  if (looking_) all.push_back(&looking_->offers);
+  if (wanted_) all.push_back(&wanted_->offers);
+  return all;
 }
 
 bool ManagedPool::holds(const Address& address) {
-  return find_socket(sockets_, address) != nullptr ||
-         find_socket(new_sockets_, address) != nullptr || find_socket(offered_, address) != nullptr;
+  return std::ranges::any_of(all_sockets(), [&](std::list<BoundSocket>* sockets) {
+    return find_socket(*sockets, address) != nullptr;
+  });
+}
+
+void ManagedPool::close_sockets() {
+  for (std::list<BoundSocket>* sockets : all_sockets()) sockets->clear();
 }
 
 std::vector<Address> ManagedPool::unbound(const PoolSettings& settings) {
@@ -273,12 +299,8 @@ std::vector<Address> ManagedPool::unbound(const PoolSettings& settings) {
 
 std::list<BoundSocket> ManagedPool::give_up(const std::vector<Address>& addresses) {
   std::list<BoundSocket> given;
-  for (auto socket = sockets_.begin(); socket != sockets_.end();) {
-    const auto at = socket++;
-    const auto is_there = [&](const Address& address) {
-      return socket_key(address) == socket_key(at->address());
-    };
-    if (std::ranges::any_of(addresses, is_there)) given.splice(given.end(), sockets_, at);
+  for (std::list<BoundSocket>* sockets : all_sockets()) {
+    given.splice(given.end(), take_sockets(*sockets, addresses));
   }
   return given;
 }
@@ -291,7 +313,7 @@ void ManagedPool::remove(TimePoint now) {
   wanted_.reset();
   looking_.reset();
   drop_next();
-  sockets_.clear();
+  close_sockets();
   tell(MessageType::remove_pool);
   stop(now);
 }

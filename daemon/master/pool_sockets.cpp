@@ -1,6 +1,7 @@
 // Sockets whose path was removed under them. Part of ManagedPool, see managed_pool.h.
 #include "daemon/handover.h"
 #include "daemon/log.h"
+#include "daemon/master/failure_text.h"
 #include "daemon/master/managed_pool.h"
 #include "daemon/master/privileges.h"
 #include "daemon/text.h"
@@ -85,7 +86,8 @@ void ManagedPool::tend_sockets() {
       socket_trouble_.clear();
       log_notice(concat("the path of ", address.text, " was removed, it is bound again"));
     } catch (const StartupError& error) {
-      if (std::exchange(socket_trouble_, error.text) == error.text) continue;
+      const std::string reason = without_numbers_of_processes(error.text);
+      if (std::exchange(socket_trouble_, reason) == reason) continue;
       log_error(concat("the path of ", address.text, " was removed or replaced: ", error.text,
                        "; trying again"));
     }

@@ -248,16 +248,14 @@ std::string Reconfiguration::apply_pools(Configs wanted, TimePoint now) {
 
 void Reconfiguration::apply_pool(PoolConfig config, std::list<BoundSocket> offer, TimePoint now) {
   if (ManagedPool* pool = pools_.find(config.settings.name)) {
-    pool->offer(std::move(offer));
-    pool->reload(std::move(config), now);
+    pool->reload(std::move(config), std::move(offer), now);
     return;
   }
   pyhost::UniqueFd text = pool_settings_file(config.section);
   log_notice(concat("pool ", in_quotes(config.settings.name), " is added"));
   ManagedPool& pool = pools_.add(std::move(config));
-  pool.offer(std::move(offer));
   pool.introduce(std::move(text));
-  pool.prepare();
+  pool.prepare(std::move(offer));
   pool.boot(now);
 }
 

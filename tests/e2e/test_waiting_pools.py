@@ -9,6 +9,8 @@ import stat
 
 import pytest
 from harness import cgi, fastcgi, sockets, tls
+from harness.daemon import SLOWNESS
+from harness.reread import wait_for
 from harness.site import Site
 
 NOBODY = "no-such-user"
@@ -23,6 +25,14 @@ def site(tmp_path):
 def wait_failure(daemon, name="bad"):
     daemon.expect(f'pool "{name}" does not start: ')
     return daemon.wait_line(f'pool "{name}" does not start: ').string
+
+
+FAILING = """
+import os
+with open("attempts", "a") as file:
+    file.write("!")
+os._exit(3)
+"""
 
 
 def is_refused(port):
@@ -133,3 +143,14 @@ def test_a_pool_without_its_user_answers_by_tls(start, site, identity, client):
     daemon = start(None, config=site.file)
     assert ANSWERED in wait_failure(daemon)
     assert tls.fetch(port, client, cgi.variables("/a")).status == 503
+
+
+def test_the_reason_is_said_once_though_each_attempt_is_another_process(start, site):
+    attempts = site.directory / "attempts"
+    (site.directory / "failing.py").write_text(FAILING)
+    site.write(site.pool("good"), site.pool("bad", "failing", chdir=site.directory))
+    daemon = start(None, config=site.file)
+    assert "exited with status 3 before it was ready" in wait_failure(daemon)
+    daemon.expect(r"bad/1\[\d+\]: ")
+    wait_for(lambda: attempts.exists() and len(attempts.read_text()) >= 4, 20 * SLOWNESS)
+    assert daemon.count('pool "bad" does not start: ') == 1

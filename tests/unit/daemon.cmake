@@ -11,10 +11,12 @@ pycgid_unit_test(daemon_unit
     cpu_count_test.cpp
     descriptors_test.cpp
     exit_hooks_test.cpp
+    failure_text_test.cpp
     gateway_watch_test.cpp
     handover_test.cpp
     link_test.cpp
     log_test.cpp
+    managed_pool_test.cpp
     message_reader_test.cpp
     option_table_test.cpp
     path_problem_test.cpp
