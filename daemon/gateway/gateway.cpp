@@ -213,7 +213,7 @@ void Gateway::unlisten(const Message& message) {
 void Gateway::remove_pool(const Message& message) {
   Pool* pool = pools_.find(message.pool);
   if (pool == nullptr) return;
-  if (!std::exchange(pool->opened, true)) pool->dispatcher.refuse_all("the pool does not start");
+  pool->give_up_start("the pool does not start");
   for (const auto& acceptor : acceptors_) {
     if (acceptor->listener().pool == message.pool) acceptor->close_when_drained();
   }
@@ -305,7 +305,7 @@ void Gateway::pause_accepting() {
 }
 
 void Gateway::resume_accepting() {
-  if (finishing_ || !has_room()) return;
+  if (!has_room()) return;
   if (paused_ && !reserve_.is_out_of_reach()) return starved(EMFILE);
   paused_ = false;
   close_drained();
@@ -320,18 +320,17 @@ void Gateway::resume_accepting() {
 // What has been connected before is still served, also from the backlog.
 void Gateway::finish() {
   if (finishing_) return;
-  for (const auto& acceptor : acceptors_) {
-    if (is_open(*acceptor)) acceptor->accept_backlog();
-  }
+  for (const auto& [id, pool] : pools_.all()) pool->give_up_start("the daemon is stopping");
+  for (const auto& acceptor : acceptors_) acceptor->close_when_drained();
+  close_drained();
   finishing_ = true;
   pools_.announce_end();
-  acceptors_.clear();
   for (Connection& connection : connections_) connection.close_if_idle();
 }
 
 // After the last answer the workers end, and what they say at their end is logged, too.
 void Gateway::finish_if_done() {
-  if (!finishing_ || !connections_.empty()) return;
+  if (!finishing_ || !connections_.empty() || !acceptors_.empty()) return;
   if (!std::exchange(drained_, true)) {
     pools_.retire_all();
     link_.send({.type = MessageType::drained});

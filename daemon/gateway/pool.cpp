@@ -22,6 +22,10 @@ void Pool::refuse(std::string why) {
   dispatcher.refuse_all(std::move(why));
 }
 
+void Pool::give_up_start(std::string why) {
+  if (!std::exchange(opened, true)) dispatcher.refuse_all(std::move(why));
+}
+
 void Pool::note_state(std::string_view text) {
   if (std::optional<PoolState> state = decode_pool_state(text)) record.state = std::move(*state);
 }

@@ -55,6 +55,8 @@ class Pool {
   void take_over(std::uint32_t generation);
   // The pool does not start, and why.
   void refuse(std::string why);
+  // It will not start any more: those who have waited for that are told so.
+  void give_up_start(std::string why);
   // What the master has told of it, in a message of type pool_state.
   void note_state(std::string_view text);
 

@@ -335,9 +335,7 @@ void Master::stop() {
   reconfiguration_.cancel();
   gateway_due_.reset();
   log_notice("stopping: finishing the requests in progress");
-  Message message;
-  message.type = MessageType::finish;
-  gateway_.send(message);
+  gateway_.send({.type = MessageType::finish});
   const TimePoint now = current_time();
   end_due_ = now;
   pools_.stop(now);
@@ -350,9 +348,7 @@ void Master::fail_boot(StartupError failure) {
   failure_ = std::move(failure);
   phase_ = Phase::ending;
   pools_.kill_all();
-  Message message;
-  message.type = MessageType::finish;
-  gateway_.send(message);
+  gateway_.send({.type = MessageType::finish});
   end_due_ = current_time() + kLastWords;
 }
 
