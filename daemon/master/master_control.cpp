@@ -123,6 +123,9 @@ std::string Master::begin_reload(const std::string& name) {
   }
   ManagedPool* pool = pools_.find(name);
   if (pool == nullptr) return concat("there is no pool ", in_quotes(name));
+  if (!gateway_ready_ && phase_ == Phase::booting && !gateway_due_) {
+    return concat("pool ", in_quotes(name), " is starting; try again when it has");
+  }
   if (!gateway_ready_) return "the gateway and all workers are being replaced; try again";
   pool->reload(std::chrono::steady_clock::now());
   return {};

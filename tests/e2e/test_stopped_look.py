@@ -10,8 +10,9 @@ import time
 
 import pytest
 from harness import ctl, processes
-from harness.daemon import APPS, SLOWNESS
+from harness.daemon import APPS, SLOWNESS, Daemon
 from harness.real_users import FIRST, GATEWAY, SECOND, Site, open_directory
+from harness.reread import wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
 
@@ -37,6 +38,23 @@ while True:
             sys.exit()
 """
 
+# Runs the daemon as this very process, and the stopper as a child that is there before.
+WATCHED = """
+import os, sys
+user, stopper, told, *words = sys.argv[1:]
+master = str(os.getpid())
+out = os.open(told, os.O_WRONLY | os.O_CREAT)
+if os.fork() == 0:
+    os.dup2(out, 1)
+    os.nice(-20)
+    os.setuid(int(user))
+    os.execv(sys.executable, [sys.executable, "-c", stopper, master, str(os.getpid())])
+os.close(out)
+while os.stat(told).st_size == 0:
+    pass
+os.execv(words[0], words)
+"""
+
 
 @pytest.fixture
 def place():
@@ -44,13 +62,17 @@ def place():
         yield Site(directory)
 
 
-def begin(place, start):
+def slow_pool(place):
     """Pool "one" has many directories, so that a look at them takes its time."""
-    many = "".join(f"pythonpath = {APPS}/{number}\n" for number in range(3000))
+    many = "".join(f"pythonpath = {APPS}/{number}\n" for number in range(10000))
+    return place.pool("one", "intruder", user=FIRST) + many
+
+
+def begin(place, start):
     place.write(
         f"user = {GATEWAY}",
         f"control = {place.path('control')}",
-        place.pool("one", "intruder", user=FIRST) + many,
+        slow_pool(place),
         place.pool("two", "intruder", user=SECOND),
     )
     daemon = start(None, config=place.file)
@@ -67,6 +89,7 @@ def stop_the_look(daemon, place):
         command, user=pwd.getpwnam(FIRST).pw_uid, stdout=subprocess.PIPE, text=True
     ) as stopper:
         assert stopper.stdout.readline() == "watching\n"
+        os.setpriority(os.PRIO_PROCESS, stopper.pid, -20)  # it is to be there before the end
         reload = ctl.begin("reload", "one", control=place.path("control"))
         stopped = int(stopper.stdout.readline())
     return stopped, reload
@@ -109,3 +132,31 @@ def test_term_is_obeyed_at_once(stopped):
     assert daemon.process.wait(9) == 0
     assert time.monotonic() - begun < 9
     assert processes.wait_gone(pid)
+
+
+def test_a_reload_during_the_first_look_is_told_that_the_pool_is_starting(place):
+    control, told = place.path("control"), place.path("told")
+    place.write(f"user = {GATEWAY}", f"control = {control}", slow_pool(place))
+    user = str(pwd.getpwnam(FIRST).pw_uid)
+    command = (sys.executable, "-c", WATCHED, user, STOPPER, told)
+    daemon = Daemon(None, config=place.file, command=command)
+    try:
+        wait_for(lambda: lines_of(told) == 2, 20 * SLOWNESS)
+        done = ctl.run("reload", "one", control=control)
+        assert done.returncode == 1
+        assert 'pool "one" is starting; try again when it has' in done.stderr
+        with open(told, encoding="ascii") as file:
+            os.kill(int(file.read().split()[1]), signal.SIGCONT)
+        daemon.wait_line('ready: pool "one"', 30 * SLOWNESS)
+        assert ctl.run("reload", "one", control=control).returncode == 0
+        daemon.stop()
+    finally:
+        daemon.kill()
+
+
+def lines_of(path):
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read().count("\n")
+    except FileNotFoundError:
+        return 0
