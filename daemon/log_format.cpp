@@ -63,7 +63,9 @@ std::string text_lines(const LogRecord& record, const LineStart& start) {
   std::string before(start.priority);
   if (!start.time.empty()) before += concat(start.time, " ", level_name(record.level), " ");
   before += escape_control(record.object) + ": ";
-  if (!record.request_id.empty()) before += concat("[", escape_control(record.request_id), "] ");
+  if (!record.request_id.empty() && !record.names_request) {
+    before += concat("[", escape_control(record.request_id), "] ");
+  }
   const Form form{std::move(before), kContinuation, take_control_escaped};
   return bounded_lines(record.text, form, !record.is_workers);
 }

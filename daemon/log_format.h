@@ -17,6 +17,7 @@ struct LogRecord {
   std::string_view text{};
   bool is_workers = false;  // its lines stay lines, the others behind the first marked with "| "
   bool is_applications = false;  // its own words: with format plain nothing is put before them
+  bool names_request = false;    // the text does, so that only format json tells its id beside it
 };
 
 // What is put before each line of an entry in text: a time, level and object; and before all lines,

@@ -25,6 +25,8 @@ static_assert(static_cast<int>(Role::filter) == FCGI_FILTER);
 static_assert(sizeof(FCGI_Header) == FCGI_HEADER_LEN);
 static_assert(sizeof(FCGI_BeginRequestBody) == FCGI_HEADER_LEN, "take_fixed() serves both");
 
+constexpr std::size_t kMostOfRejectedName = 64;
+
 std::uint16_t big_endian(unsigned char high, unsigned char low) {
   return static_cast<std::uint16_t>(high << 8 | low);
 }
@@ -179,7 +181,9 @@ bool Decoder::read_params(std::string_view& input, Event& event) {
   } else if (pair.name.empty()) {
     reject(event, 400, "a variable without a name");
   } else if (has_nul(pair)) {
+    rejected_name_ = pair.name.substr(0, kMostOfRejectedName);
     reject(event, 400, "a NUL byte in a variable");
+    event.name = rejected_name_;
   } else {
     event.type = EventType::param;
     event.request_id = id_;

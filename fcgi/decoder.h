@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -41,8 +42,9 @@ enum class EventType {
   abort,        // request_id: FCGI_ABORT_REQUEST for a live request
   refuse,       // request_id, end_status: a BEGIN_REQUEST that was not accepted (unknown role, too
                 // many live requests). Answer END_REQUEST with end_status; the id stays inactive
-  bad_request,  // request_id, http_status (400 or 431), reason: the PARAMS of this request are
-                // unusable. No param or params_end follows for it; body, body_end and abort do
+  bad_request,  // request_id, http_status (400 or 431), reason, name (its beginning, of a variable
+                // that is the cause): the PARAMS of this request are unusable. No param or
+                // params_end follows for it; body, body_end and abort do
   get_values,   // name: one name that GET_VALUES asked for; the reply is due at get_values_end
   get_values_end,
   unknown_type,  // record_type: a management record of a type that we do not know (section 4.2)
@@ -149,6 +151,7 @@ class Decoder {
   std::vector<Request> requests_;
   PairReader values_{0};
   std::string_view failure_;
+  std::string rejected_name_;
 };
 
 }  // namespace fcgi

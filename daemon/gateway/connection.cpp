@@ -2,6 +2,7 @@
 
 #include "daemon/gateway/dispatcher.h"
 #include "daemon/log.h"
+#include "daemon/option_values.h"
 #include "daemon/text.h"
 
 #include <algorithm>
@@ -220,6 +221,16 @@ Exchange& Connection::add_exchange(std::uint16_t fcgi_id, Exchange::Role role) {
   exchanges_.push_back(std::make_unique<Exchange>(context_, *this, fcgi_id, role));
   update_deadline();
   return *exchanges_.back();
+}
+
+void Connection::refuse_variables(Exchange& exchange, int status, std::string_view why,
+                                  std::string_view name) const {
+  constexpr int kTooLarge = 431;
+  if (status == kTooLarge) {
+    const std::string limit = size_text(context_.pool.max_params);
+    return exchange.refuse(status, concat(why, " (option \"max-params\" is ", limit, ")"));
+  }
+  exchange.refuse(status, name.empty() ? std::string(why) : concat(why, ": ", in_quotes(name)));
 }
 
 void Connection::note_ended(Exchange& exchange) {

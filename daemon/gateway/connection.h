@@ -91,6 +91,9 @@ class Connection : public Watched,
 
   Exchange& add_exchange(std::uint16_t fcgi_id, Exchange::Role role);
   void remove_exchange(Exchange& exchange);
+  // For what the decoder says of its variables, and of this one, if it has a name.
+  void refuse_variables(Exchange& exchange, int status, std::string_view why,
+                        std::string_view name) const;
   std::vector<std::unique_ptr<Exchange>>& exchanges() { return exchanges_; }
 
   // Closes when no request is left and everything is sent. `input_used_up`: nothing more is

@@ -27,8 +27,12 @@ std::string shown(std::string_view name, std::string_view value) {
 
 void log_variable(const DebuggedRequest& request, std::string_view what, std::string_view name,
                   std::string_view value) {
-  log_line(LogLevel::notice, request.pool,
-           concat("request ", request.id, ": ", what, " ", name, "=", shown(name, value)));
+  log_record(
+      {.level = LogLevel::notice,
+       .object = request.pool,
+       .request_id = request.id,
+       .text = concat("request ", request.id, ": ", what, " ", name, "=", shown(name, value)),
+       .names_request = true});
 }
 
 }  // namespace

@@ -70,7 +70,15 @@ std::string Exchange::describe() const {
 }
 
 void Exchange::log_problem(std::string_view text) const {
-  log_line(LogLevel::error, context_.pool.name, describe().append(": ").append(text));
+  log(LogLevel::error, context_.pool.name, text);
+}
+
+void Exchange::log(LogLevel level, std::string_view object, std::string_view text) const {
+  log_record({.level = level,
+              .object = object,
+              .request_id = id_,
+              .text = concat(describe(), ": ", text),
+              .names_request = true});
 }
 
 // --- from the front -----------------------------------------------------------------------------
@@ -216,7 +224,7 @@ void Exchange::refuse(int status, std::string_view why) {
 void Exchange::log_answer(LogLevel level, int status, std::string_view why) const {
   const std::string what = concat("answered ", status);
   if (!context_.dispatcher.peer_notices().is_due({level, what, why})) return;
-  log_line(level, context_.pool.name, concat(describe(), ": ", what, ": ", why));
+  log(level, context_.pool.name, concat(what, ": ", why));
 }
 
 // A disk or a table of descriptors that is full has room again before long: 503. Anything else is a
@@ -336,10 +344,10 @@ void Exchange::ready() {
 // Once a pool: frameworks do it in every answer.
 void Exchange::note_dropped_header() {
   if (std::exchange(stats().told_of_dropped_header, true)) return;
-  log_line(LogLevel::warning, context_.pool.name,
-           describe() + ": dropped the application's header \"" + reply_.dropped_header() +
-               "\": it concerns one connection and is the web server's to set; such headers are "
-               "dropped without a further message");
+  log(LogLevel::warning, context_.pool.name,
+      concat("dropped the application's header ", in_quotes(reply_.dropped_header()),
+             ": it concerns one connection and is the web server's to set; such headers are "
+             "dropped without a further message"));
 }
 
 void Exchange::was_slow() {

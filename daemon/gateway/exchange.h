@@ -65,6 +65,8 @@ class Exchange final : public Timer, public boost::intrusive::list_base_hook<> {
   const std::string& id() const { return id_; }
   // "request 5f3a-12 (GET /path)" for log lines.
   std::string describe() const;
+  // A line about it, which begins with that; `object` is its pool or its worker.
+  void log(LogLevel level, std::string_view object, std::string_view text) const;
 
   // It goes to this worker, past the queue, and to no other.
   void assign_to(Worker& worker) { assigned_ = &worker; }

@@ -100,7 +100,7 @@ void FcgiConnection::on_request_event(const fcgi::Event& event, Exchange& exchan
     case fcgi::EventType::abort:
       return abort(exchange);
     case fcgi::EventType::bad_request:
-      return exchange.refuse(event.http_status, event.reason);
+      return refuse_variables(exchange, event.http_status, event.reason, event.name);
     default:
       return;
   }

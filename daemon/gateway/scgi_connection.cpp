@@ -44,7 +44,7 @@ void ScgiConnection::on_event(const scgi::Event& event) {
     case scgi::EventType::body_end:
       return exchange.body_ended();
     case scgi::EventType::error:
-      return exchange.refuse(event.http_status, event.reason);
+      return refuse_variables(exchange, event.http_status, event.reason, {});
     default:
       return;
   }

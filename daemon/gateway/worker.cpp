@@ -266,16 +266,16 @@ DeadlineOwner::Stand Worker::look_at(std::uint32_t slot) {
   return slots_[slot].untaken ? Stand::waiting : Stand::running;
 }
 
-std::string Worker::describe(std::uint32_t slot) const {
+void Worker::say(LogLevel level, std::uint32_t slot, std::string_view text) const {
   const Exchange* exchange = slots_[slot].exchange;
-  return exchange != nullptr ? exchange->describe() : "a request that nobody waits for any more";
+  if (exchange != nullptr) return exchange->log(level, info_.name, text);
+  log_line(level, info_.name, concat("a request that nobody waits for any more: ", text));
 }
 
 void Worker::on_slow(std::uint32_t slot) {
   if (Exchange* exchange = slots_[slot].exchange) exchange->was_slow();
-  log_line(LogLevel::warning, info_.name,
-           concat(describe(slot), ": runs longer than ", duration_text(pool_.slow_request),
-                  " (option \"slow-request\")"));
+  say(LogLevel::warning, slot,
+      concat("runs longer than ", duration_text(pool_.slow_request), " (option \"slow-request\")"));
   channel_->demand(slot, pyhost::Demand::stack);
 }
 
@@ -293,8 +293,7 @@ void Worker::cut(std::uint32_t slot, std::string_view why, pyhost::Demand demand
                                                         : "; answered 504";
   // One that was answered before is nobody's loss.
   const bool lost = exchange != nullptr || demand == pyhost::Demand::timeout;
-  log_line(lost ? LogLevel::error : LogLevel::warning, info_.name,
-           concat(describe(slot), ": ", why, answer));
+  say(lost ? LogLevel::error : LogLevel::warning, slot, concat(why, answer));
   // Cut first: what the application does because of that is not to be interrupted.
   if (exchange != nullptr) exchange->timed_out();
   if (slots_[slot].busy && !slots_[slot].done) channel_->demand(slot, demand);

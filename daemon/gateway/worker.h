@@ -168,7 +168,7 @@ class Worker final : private DeadlineOwner {
   void on_slow(std::uint32_t slot) override;
   void on_timeout(std::uint32_t slot) override;
   void on_stuck(std::uint32_t slot) override;
-  std::string describe(std::uint32_t slot) const;
+  void say(LogLevel level, std::uint32_t slot, std::string_view text) const;
   void cut(std::uint32_t slot, std::string_view why, pyhost::Demand demand);
 
   void leave();

@@ -45,6 +45,14 @@ def test_431_for_too_many_variables(start):
         assert connection.answer().status == 431
         connection.send(single())
         assert connection.answer().status == 200
+    daemon.wait_line('answered 431: PARAMS are over the limit .option "max-params" is 16K')
+
+
+def test_a_variable_with_a_nul_byte_is_named(start):
+    daemon = start("pep3333")
+    fields = cgi.variables("/single", HTTP_X="a\0b")
+    assert fastcgi.fetch(daemon.fastcgi, fields).status == 400
+    daemon.wait_line('answered 400: a NUL byte in a variable: "HTTP_X"')
 
 
 @pytest.mark.parametrize("buffering", ["yes", "no"])

@@ -137,6 +137,14 @@ def test_json_is_an_object_a_line(run_in):
     assert {json.loads(line)["object"] for line in lines} >= {"master", "logging_site/1"}
 
 
+def test_json_has_the_request_of_a_line_of_the_gateway(run_in):
+    daemon = run_in("json")
+    assert daemon.get("/", CONTENT_LENGTH="none").status == 400
+    entry = json.loads(wait_for(run_in.log, "answered 400"))
+    assert entry["object"] == "logging_site"
+    assert entry["text"].startswith(f"request {entry['request']} (GET /): answered 400: ")
+
+
 @pytest.mark.parametrize("form", ["text", "plain", "json"])
 def test_lines_for_the_journal_begin_with_a_priority(form, tmp_path):
     """Where JOURNAL_STREAM is standard error's own socket."""

@@ -96,6 +96,21 @@ TEST_CASE("log: format plain leaves the application's lines alone", "[log]") {
         "T warning blog/2[4711]: [5f3a-12] failed\n");
 }
 
+TEST_CASE("log: a request that the text names is a member of its own in format json only",
+          "[log]") {
+  const LineStart start{.time = "T"};
+  const LogRecord record{.object = "blog",
+                         .request_id = "5f3a-12",
+                         .text = "request 5f3a-12 (GET /): answered 400: bad",
+                         .names_request = true};
+  CHECK(format_record(LogFormat::text, record, start) ==
+        "T notice blog: request 5f3a-12 (GET /): answered 400: bad\n");
+  CHECK(format_record(LogFormat::json, record, start) ==
+        R"({"time":"T","level":"notice","object":"blog","request":"5f3a-12",)"
+        R"("text":"request 5f3a-12 (GET /): answered 400: bad"})"
+        "\n");
+}
+
 TEST_CASE("log: format json is an object a line", "[log]") {
   const LineStart start{.time = "T"};
   CHECK(format_record(LogFormat::json, applications("one\n\"two\"\xff"), start) ==
