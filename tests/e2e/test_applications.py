@@ -76,7 +76,7 @@ def test_worker_holds_no_socket_of_the_gateways(start):
     daemon = start("crashing")
     with daemon.connect() as connection:
         connection.send(fastcgi.request(cgi.variables("/pid"), flags=fastcgi.KEEP))
-        (worker,) = daemon.workers
+        worker = daemon.only_worker()
         assert connection.answer().text == str(worker)
         held = sockets_of(daemon.gateway)
         assert len(held) >= 4, "two listeners, the connection, the channel"

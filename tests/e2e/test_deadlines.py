@@ -121,7 +121,7 @@ def test_slow_requests_are_told_also_where_python_stands_still(start):
 def test_answers_504_in_time_with_all_threads_busy(start):
     daemon = start("slow", "--request-timeout", "1s", threads=4)
     expect_timeout(daemon)
-    (worker,) = daemon.workers
+    worker = daemon.only_worker()
     latest = []
     for turn in range(1, 4):
         seconds = seconds_of_timeouts(daemon, "/spin", 4)
@@ -213,7 +213,7 @@ def stuck_daemon(start, **settings):
 )
 def test_a_stuck_process_is_replaced(start, path, function):
     daemon = stuck_daemon(start)
-    (old,) = daemon.workers
+    old = daemon.only_worker()
     (seconds,) = seconds_of_timeouts(daemon, path, 1)
     assert 0.29 < seconds < 5
     daemon.wait_line(rf'  File ".*", line \d+ in {function}')
@@ -226,7 +226,7 @@ def test_a_stuck_process_is_replaced(start, path, function):
 def test_requests_beside_a_stuck_one_finish(start):
     daemon = start("slow", "--request-timeout", "2s", "--stop-timeout", "3s", threads=2)
     expect_timeout(daemon)
-    (old,) = daemon.workers
+    old = daemon.only_worker()
     with ask(daemon, "/lock") as stuck, ask(daemon, "/wait") as beside:
         daemon.gate.arrival().release()
         assert stuck.answer().status == 504

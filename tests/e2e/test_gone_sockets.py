@@ -201,7 +201,7 @@ def test_a_worker_that_is_killed_takes_its_children_along(start, tmp_path):
 
     assert processes.wait_until(lambda: len(sleepers()) == 5)
     first = sleepers()
-    processes.kill(daemon.workers[0])
+    processes.kill(daemon.only_worker())
     for pid, title in first.items():
         if title != "sleep 1001":
             assert processes.wait_gone(pid), title

@@ -351,7 +351,7 @@ def test_systemd_capabilities_are_enough(start, tmp_path):
         command=("setpriv", "--no-new-privs", f"--bounding-set={bounds}"),
     )
     assert os.stat(sock).st_uid != 0
-    (worker,) = running.workers
+    worker = running.only_worker()
     assert os.stat(f"/proc/{worker}").st_uid != 0
     running.signal(signal.SIGHUP)
     running.wait_line("reloaded")

@@ -293,7 +293,7 @@ def counting(start, site):
 def test_prometheus_counts_the_workers_of_a_pool_together(counting):
     daemon, metrics = counting
     assert "asked_total 1.0\n" in daemon.get().text
-    (pid,) = daemon.workers
+    pid = daemon.only_worker()
     kill_worker(daemon, pid)
     wait_for_mark(metrics, pid)
     text = daemon.get().text
@@ -303,7 +303,7 @@ def test_prometheus_counts_the_workers_of_a_pool_together(counting):
 def test_prometheus_tells_workers_of_one_number_apart(counting, site):
     daemon, metrics = counting
     (site / "held").touch()
-    (old,) = daemon.workers
+    old = daemon.only_worker()
     with daemon.connect() as connection:
         connection.send(fastcgi.request(cgi.variables("/held")))
         connection.next_id()

@@ -187,7 +187,7 @@ def test_a_worker_is_replaced_while_connections_wait_for_descriptors(start_limit
     with contextlib.ExitStack() as stack:
         first, *_ = connect_in_vain(stack, daemon)
         gateway = daemon.gateway
-        (worker,) = daemon.workers
+        worker = daemon.only_worker()
         processes.kill(worker)
         assert processes.wait_gone(worker)
         first.send(single())
@@ -219,7 +219,7 @@ def limit_descriptors(daemon, count):
 def replace(daemon):
     """Kills the one worker and waits for its successor."""
     mark = daemon.mark()
-    processes.kill(daemon.workers[0])
+    processes.kill(daemon.only_worker())
     daemon.wait_line("ready after", 30, since=mark)
 
 
@@ -248,7 +248,7 @@ def test_a_channel_that_the_gateway_cannot_take_costs_the_worker_alone(start):
         connection.send(single())
         assert connection.answer().status == 200
         limit_descriptors(daemon, fill_gaps(stack, daemon))
-        processes.kill(daemon.workers[0])
+        processes.kill(daemon.only_worker())
         daemon.wait_line("was killed: the gateway has no descriptor left for it", 30)
         connection.send(single())
         limit_descriptors(daemon, limit)

@@ -111,7 +111,7 @@ def line_of_end(daemon, pid):
 def test_a_death_while_a_worker_is_forked(begin, site, moment, victim):
     """`visitor` is whoever has come to that moment: template, process in between, or worker."""
     daemon = begin(processes=1)
-    mother, (worker,) = template(daemon), daemon.workers
+    mother, worker = template(daemon), daemon.only_worker()
     (site / moment).touch()
     processes.kill(worker)
     visitor = daemon.gate.arrival()

@@ -30,7 +30,7 @@ def test_limits_of_workers(place, start):
 
 def test_a_core_of_any_size(start):
     running = start("mirror", "--rlimit-core", "unlimited", "--nice", "5")
-    (worker,) = running.workers
+    worker = running.only_worker()
     assert processes.limits_of(worker, "Max core file size")[1] == "unlimited"
     assert os.getpriority(os.PRIO_PROCESS, worker) == 5
 
@@ -145,7 +145,7 @@ def test_chroot(place, start):
     running = start(None, config=place.file)
     answer = place.post("one", b"")
     assert answer.status == 200 and answer.body == b"/srv/site False"
-    (worker,) = running.workers
+    worker = running.only_worker()
     assert os.readlink(f"/proc/{worker}/root") == root
     check_dropped(worker, FIRST)
     running.stop()

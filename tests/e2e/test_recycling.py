@@ -52,7 +52,7 @@ def test_max_requests(begin):
 
 def test_a_worker_below_max_requests_stays(begin):
     daemon = begin("--max-requests", "5")
-    (worker,) = daemon.workers
+    worker = daemon.only_worker()
     assert {int(daemon.get().body) for _ in range(4)} == {worker}
     assert daemon.count("replaced after") == 0
 

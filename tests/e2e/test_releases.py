@@ -136,7 +136,7 @@ def test_a_worker_that_replaces_a_dead_one_starts_where_the_name_leads(start, si
     options = ("--fastcgi", "unix:{directory}/fastcgi", "--pythonpath", "lib")
     daemon = start("blog", *options, command=in_release(site), chdir=".")
     daemon.expect("killed by signal|died")
-    (worker,) = daemon.workers
+    worker = daemon.only_worker()
     switch(site)
     os.rename(site / "a", site / "gone")
     os.kill(worker, signal.SIGKILL)

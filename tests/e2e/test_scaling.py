@@ -35,7 +35,7 @@ def begin(start, site):
 def test_it_grows_while_requests_wait_and_shrinks_when_idle(begin):
     daemon = begin(processes="1-3")
     daemon.wait_line('ready: pool "elastic", 1-3 workers x 1 thread, on ')
-    (first,) = daemon.workers
+    first = daemon.only_worker()
     with contextlib.ExitStack() as stack:
         visitors = elastic.occupy(daemon, stack, 3)
         pids = {visitor.pid for visitor in visitors}

@@ -118,7 +118,7 @@ def test_usr2_reloads(start, site):
 def test_term_to_a_worker_drains_it(start, site, preload):
     """It finishes what it has, gets no more when another is ready, and is replaced; said."""
     daemon = run_site(start, site, "--log-level", "info", *preload, threads=1)
-    (old,) = daemon.workers
+    old = daemon.only_worker()
     with daemon.connect() as connection:
         connection.send(fastcgi.request(cgi.variables("/wait")))
         visitor = daemon.gate.arrival()
@@ -135,7 +135,7 @@ def test_term_to_a_worker_drains_it(start, site, preload):
 
 def test_term_to_an_idle_worker_replaces_it(start, site):
     daemon = run_site(start, site, "--log-level", "info")
-    (old,) = daemon.workers
+    old = daemon.only_worker()
     mark = daemon.mark()
     os.kill(old, signal.SIGTERM)
     daemon.wait_line(rf"\[{old}\]: exited with status 0", 20, mark)
@@ -144,7 +144,7 @@ def test_term_to_an_idle_worker_replaces_it(start, site):
 
 def test_term_to_a_worker_that_imports_is_remembered(start, site):
     daemon = run_site(start, site, "--log-level", "info")
-    (old,) = daemon.workers
+    old = daemon.only_worker()
     site("from gate_client import wait_at_gate\nwait_at_gate('import')\n")
     daemon.signal(signal.SIGHUP)
     visitor = daemon.gate.arrival()
@@ -193,7 +193,7 @@ def test_handlers_of_an_application_work(start, site):
 def test_a_default_that_an_import_restores_is_not_kept(start, site):
     before = "import signal\nfor n in (1, 10, 12, 15): signal.signal(n, signal.SIG_DFL)\n"
     daemon = run_site(start, site, before=before)
-    (worker,) = daemon.workers
+    worker = daemon.only_worker()
     for number in HARMLESS:
         os.kill(worker, number)
     assert int(daemon.get().body) == worker

@@ -122,7 +122,7 @@ def sockets_at(path):
 def test_nobody_holds_more_of_them_than_it_needs(start, place):
     passed = [f"web={place}/a", f"unused={place}/b"]
     running = start("mirror", "--fastcgi", "systemd:web", command=wrapped(*passed))
-    (worker,) = running.workers
+    worker = running.only_worker()
     ours, others = sockets_at(place / "a"), sockets_at(place / "b")
     assert not (ours | others) & set(processes.open_files(worker))
     assert ours & set(processes.open_files(running.gateway))

@@ -51,7 +51,7 @@ def test_a_stream_that_asks_ends_by_itself(start):
 
 def test_a_stream_that_asks_ends_at_a_reload(start):
     daemon = start("leaving", "--stop-timeout", "60s")
-    (old,) = daemon.workers
+    old = daemon.only_worker()
     with begin(daemon, "/polite") as connection:
         daemon.signal(signal.SIGHUP)
         assert connection.answer().text == "begun, and ended"
@@ -61,7 +61,7 @@ def test_a_stream_that_asks_ends_at_a_reload(start):
 def test_what_an_old_generation_still_runs_is_cut(start):
     daemon = start("leaving", "--stop-timeout", "2s")
     daemon.expect(*CUT, "not idle")
-    (old,) = daemon.workers
+    old = daemon.only_worker()
     with begin(daemon, "/stream") as connection:
         daemon.signal(signal.SIGHUP)
         assert connection.broken_answer().endswith(b"begun")
@@ -128,7 +128,7 @@ def test_a_request_that_cannot_be_cut_deprives_nobody_of_atexit(start, stuck, mo
 def test_a_request_that_cannot_be_cut_does_not_keep_an_old_generation(start):
     daemon = start("leaving", "--stop-timeout", "2s", threads=1)
     daemon.expect(*CUT, "not idle", "are left behind")
-    (old,) = daemon.workers
+    old = daemon.only_worker()
     with begin(daemon, "/stuck"):
         daemon.signal(signal.SIGHUP)
         assert processes.wait_gone(old)
@@ -139,7 +139,7 @@ def test_a_request_that_outlives_its_gateway_deprives_nobody_of_atexit(start, tm
     told = tmp_path / "told"
     daemon = start("leaving", "--stop-timeout", "1s", "--env", f"TOLD={told}", threads=1)
     daemon.expect("gateway")
-    (old,) = daemon.workers
+    old = daemon.only_worker()
     with begin(daemon, "/stuck"):
         processes.kill(daemon.gateway)
         assert processes.wait_gone(old)

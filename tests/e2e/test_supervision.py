@@ -22,7 +22,7 @@ def test_processes_have_titles(start):
 
 def test_an_idle_worker_that_dies_is_replaced(start):
     daemon = start("crashing")
-    (worker,) = daemon.workers
+    worker = daemon.only_worker()
     mark = daemon.mark()
     processes.kill(worker)
     daemon.wait_line("replac", since=mark)
@@ -226,7 +226,7 @@ def test_an_application_that_dies_at_once_again_and_again_is_slowed_down(start, 
 def test_the_line_about_a_death_has_it_all(start):
     """Pid, signal, age, every request that was running, and what comes next."""
     daemon = start("pep3333", threads=2)
-    (worker,) = daemon.workers
+    worker = daemon.only_worker()
     with daemon.connect() as connection:
         for each in (1, 2):
             connection.send(fastcgi.request(WAITING, b"", each, KEEP))

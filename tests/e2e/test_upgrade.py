@@ -57,7 +57,7 @@ def remove(installed):
 
 
 def replace_worker(daemon):
-    (worker,) = daemon.workers
+    worker = daemon.only_worker()
     mark = daemon.mark()
     os.kill(worker, signal.SIGKILL)
     daemon.wait_line("killed by signal|died", since=mark)
@@ -92,11 +92,11 @@ def test_a_running_daemon_survives_the_upgrade_of_its_files(installed, start, ch
 
 def test_workers_hold_none_of_the_files_open(installed, start):
     daemon = start("site_app", chdir=str(installed))
-    (old,) = daemon.workers
+    old = daemon.only_worker()
     upgrade(installed)
     reload(daemon, "reloaded pool")
     assert processes.wait_gone(old)
-    (worker,) = daemon.workers
+    worker = daemon.only_worker()
     held = processes.open_files(worker)
     assert not [path for path in held if "pyhost" in path and ".so" not in path]
     assert daemon.get().status == 200

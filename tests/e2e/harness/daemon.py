@@ -219,6 +219,14 @@ class Daemon:
     def workers(self):
         return self.family("worker")
 
+    def only_worker(self):
+        """Pid of the only worker. A look at all processes may miss one that is just being forked or
+        getting another parent."""
+        limit = time.monotonic() + 10
+        while len(found := self.workers) != 1:
+            assert time.monotonic() < limit, f"workers: {found}"
+        return found[0]
+
     # --- requests ---
 
     def path(self, name):
