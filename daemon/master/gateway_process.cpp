@@ -85,9 +85,9 @@ std::string GatewayProcess::object() const {
 }
 
 void GatewayProcess::send(const Message& message) {
-  if (message.type == MessageType::finish) finishing_ = true;
+  if (message.type == MessageType::finish) ending_ = true;
   if (!link_ || link_->send(message) || !is_running()) return;
-  if (finishing_) return link_.reset();  // it is done already
+  if (ending_) return link_.reset();  // it is gone already
   log_error(concat(object(), " takes no messages any more, killing it"));
   condemn();
 }
@@ -99,7 +99,8 @@ bool GatewayProcess::receive(Message& message) {
   return received == Link::Received::message;
 }
 
-void GatewayProcess::kill() const {
+void GatewayProcess::kill() {
+  ending_ = true;
   if (is_running()) ::kill(-pid_, SIGKILL);
 }
 
@@ -111,6 +112,7 @@ void GatewayProcess::condemn() {
 std::chrono::milliseconds GatewayProcess::on_exited(TimePoint now) {
   pid_ = -1;
   link_.reset();
+  ending_ = false;
   return backoff_.after_death(
       std::chrono::duration_cast<std::chrono::milliseconds>(now - started_));
 }

@@ -47,7 +47,7 @@ class GatewayProcess {
   void send(const Message& message);
   // False when there is nothing more to read now.
   bool receive(Message& message);
-  void kill() const;
+  void kill();
   // Kills it, and reads nothing more of what it says.
   void condemn();
 
@@ -66,7 +66,7 @@ class GatewayProcess {
   rlimit files_;  // of open files
   pid_t pid_ = -1;
   std::optional<Link> link_;
-  bool finishing_ = false;
+  bool ending_ = false;
   TimePoint started_{};
   Backoff backoff_;
 };

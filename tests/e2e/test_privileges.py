@@ -78,21 +78,30 @@ def shared_memory(pid):
     return mapped | {inode for link, inode in descriptors(pid).values() if "/memfd:" in link}
 
 
+# The bell, both ends of its own pipe for stacks, and the sockets that pass files and entries for the
+# log.
+OWN_DESCRIPTORS = ["anon_inode", "pipe", "pipe", "socket", "socket"]
+
+
+def others(found):
+    """Kinds of the descriptors besides the standard ones."""
+    return sorted(link.partition(":")[0] for fd, (link, _) in found.items() if fd > 2)
+
+
 def test_a_worker_has_its_own_descriptors_and_no_other(place, start):
     running, one, two = start_two_pools(place, start)
+    # The pipe on which it has just said that it is ready is closed in the next moment.
+    processes.wait_until(lambda: len(others(descriptors(one))) == len(OWN_DESCRIPTORS))
     mine, theirs = descriptors(one), descriptors(two)
     assert mine[0][0] == "/dev/null"
     assert mine[1] == mine[2] and mine[1][0].startswith("pipe:")
-    links = sorted(link.partition(":")[0] for fd, (link, _) in mine.items() if fd > 2)
-    # The bell, both ends of its own pipe for stacks, and the sockets that pass files and entries
-    # for the log.
-    assert links == ["anon_inode", "pipe", "pipe", "socket", "socket"], mine
+    assert others(mine) == OWN_DESCRIPTORS, mine
     shared = set(mine.values()) & set(theirs.values())
     assert {link for link, _ in shared} <= {"/dev/null", "anon_inode:[eventfd]"}
     memory = shared_memory(two)
     assert len(memory) == 1
-    others = (running.process.pid, running.gateway, one)
-    assert [pid for pid in others if memory & shared_memory(pid)] == [running.gateway]
+    rest = (running.process.pid, running.gateway, one)
+    assert [pid for pid in rest if memory & shared_memory(pid)] == [running.gateway]
 
 
 def test_capabilities_of_a_user_who_is_not_root_are_dropped(place, start):

@@ -96,7 +96,7 @@ class Daemon:
 
     def __enter__(self):
         try:
-            self.wait_line(r"ready", 20)
+            self.wait_line(r"ready: ", 20)  # not a worker's "ready after"
         except BaseException:
             self.kill()
             raise
