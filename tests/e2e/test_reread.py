@@ -286,7 +286,7 @@ def test_a_new_gateway_serves_the_new_configuration(start, site):
     blog = site.pool("blog", "two", env="COLOUR=red", access_log=log, access_format="%>s")
     more = site.pool("more", scgi=f"unix:{site.socket('also')}")
     running.reread(blog, more, lines=[reloaded("blog"), 'ready: pool "more"'])
-    running.daemon.expect(r"gateway\[")
+    running.daemon.expect(r"gateway\[", "exited with status 0")
     mark = running.daemon.mark()
     processes.kill(running.daemon.gateway)
     running.daemon.wait_line("replacing it and all workers", since=mark)

@@ -145,7 +145,7 @@ def test_a_reload_without_a_worker_tries_the_application(begin, site):
 def test_a_new_gateway_finds_as_many_workers_as_before(begin):
     daemon = begin(processes="1-3")
     old = grow(daemon, 2)
-    daemon.expect("replacing it and all workers")
+    daemon.expect("replacing it and all workers", "exited with status 0")
     mark = daemon.mark()
     processes.kill(daemon.gateway)
     assert all(processes.wait_gone(pid, 30) for pid in old)

@@ -96,7 +96,7 @@ def test_who_waits_for_a_pool_that_has_not_started_is_told_that_it_will_not(star
 def test_nobody_accepts_for_a_gateway_that_dies_at_the_end(start, site):
     port = sockets.free_port()
     running = Running(start, site, site.pool("blog", scgi=f"127.0.0.1:{port}"))
-    running.daemon.expect("gateway", "lost")
+    running.daemon.expect("gateway", "lost", "exited with status 0")
     with site.connect("blog") as busy:
         stop_with_a_request(running, site, busy)
         os.kill(running.daemon.gateway, signal.SIGKILL)

@@ -138,7 +138,7 @@ def test_a_request_that_cannot_be_cut_does_not_keep_an_old_generation(start):
 def test_a_request_that_outlives_its_gateway_deprives_nobody_of_atexit(start, tmp_path):
     told = tmp_path / "told"
     daemon = start("leaving", "--stop-timeout", "1s", "--env", f"TOLD={told}", threads=1)
-    daemon.expect("gateway")
+    daemon.expect("gateway", "exited with status 0")
     old = daemon.only_worker()
     with begin(daemon, "/stuck"):
         processes.kill(daemon.gateway)

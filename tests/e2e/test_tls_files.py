@@ -362,7 +362,7 @@ def test_HUP_with_a_broken_change_keeps_all(tmp_path, identity, client):
 def test_a_new_gateway_has_the_certificate(tmp_path, authority, identity):
     site = Site(tmp_path, identity)
     with Daemon(None, config=site.file) as running:
-        running.expect("replacing it and all workers")
+        running.expect("replacing it and all workers", "exited with status 0")
         for path in (site.certificate, site.key):
             os.unlink(path)  # The master still knows.
         os.kill(running.gateway, 9)
