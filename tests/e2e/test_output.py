@@ -40,11 +40,11 @@ def test_output_of_the_end_is_logged(daemon):
 
 
 def request_id(daemon, path, text):
-    """The request id on the line that holds the text."""
+    """The request id on the line that has this text, which only one line of a request has."""
     daemon.expect(FROM_WORKER)
     mark = daemon.mark()
     assert daemon.get(path).status in (200, 500)
-    return daemon.wait_line(r"\]: \[?(\S*?)\]? ?" + re.escape(text), since=mark).group(1)
+    return daemon.wait_line(r"\]: \[?(\S*?)\]? ?" + re.escape(text) + "$", since=mark).group(1)
 
 
 def test_lines_carry_the_id_of_their_request(daemon):
