@@ -75,6 +75,7 @@ target_sources(daemon_core PRIVATE
   master/template_process.cpp
   master/trusted_path.cpp
   master/unix_socket.cpp
+  master/variables.cpp
   master/worker_command.cpp
   master/worker_ends.cpp
   master/worker_place.cpp

@@ -4,6 +4,7 @@
 #include "daemon/master/descriptors.h"
 #include "daemon/master/process_limits.h"
 #include "daemon/master/signals.h"
+#include "daemon/master/variables.h"
 #include "daemon/master/worker_ends.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
@@ -89,17 +90,11 @@ int shell_status(int wait_status) {
 }  // namespace
 
 std::vector<std::string> exit_environment(const EndedWorker& worker) {
-  std::vector<std::string> environment;
-  for (const std::string& variable : worker.plan->command.environment) {
-    const std::string_view name(variable.data(), variable.find('='));
-    const bool is_ours = name == "PYCGID_POOL" || name == "PYCGID_WORKER" || name == "PYCGID_PID" ||
-                         name == "PYCGID_STATUS";
-    if (!is_ours) environment.push_back(variable);
-  }
-  environment.push_back(concat("PYCGID_POOL=", worker.plan->pool.name));
-  environment.push_back(concat("PYCGID_WORKER=", worker.number));
-  environment.push_back(concat("PYCGID_PID=", worker.pid));
-  environment.push_back(concat("PYCGID_STATUS=", shell_status(worker.wait_status)));
+  std::vector<std::string> environment = worker.plan->command.environment;
+  set_variables(environment,
+                {concat("PYCGID_POOL=", worker.plan->pool.name),
+                 concat("PYCGID_WORKER=", worker.number), concat("PYCGID_PID=", worker.pid),
+                 concat("PYCGID_STATUS=", shell_status(worker.wait_status))});
   return environment;
 }
 

@@ -7,6 +7,7 @@
 #include "daemon/master/libexec_files.h"
 #include "daemon/master/pool_supervisor.h"
 #include "daemon/master/socket_reach.h"
+#include "daemon/master/variables.h"
 #include "daemon/master/worker_place.h"
 #include "daemon/startup_error.h"
 #include "daemon/text.h"
@@ -21,24 +22,11 @@
 namespace pycgid {
 namespace {
 
-std::string_view name_of(std::string_view variable) {
-  return variable.substr(0, variable.find('='));
-}
-
 // Socket activation, notification and the front servers' addresses are the daemon's own affair.
 bool is_daemons_own(std::string_view variable) {
-  const std::string_view name = name_of(variable);
+  const std::string_view name = variable_name(variable);
   return name.starts_with("LISTEN_") || name == "NOTIFY_SOCKET" || name == "JOURNAL_STREAM" ||
          name == "WATCHDOG_USEC" || name == "WATCHDOG_PID" || name == "FCGI_WEB_SERVER_ADDRS";
-}
-
-// Replaces variables of the same name.
-void set_all(std::vector<std::string>& environment, const std::vector<std::string>& variables) {
-  for (const std::string& variable : variables) {
-    std::erase_if(environment,
-                  [&](const std::string& old) { return name_of(old) == name_of(variable); });
-    environment.push_back(variable);
-  }
 }
 
 // Libraries that look for their files in root's home would only meet "Permission denied".
@@ -95,11 +83,13 @@ std::vector<std::string> worker_environment(const PoolSettings& pool,
   std::vector<std::string> result;
   for (; *environment != nullptr; ++environment) {
     const std::string_view variable = *environment;
-    const bool wanted = pool.clear_env ? name_of(variable) == "PATH" : !is_daemons_own(variable);
+    const bool wanted =
+        pool.clear_env ? variable_name(variable) == "PATH" : !is_daemons_own(variable);
     if (wanted) result.emplace_back(variable);
   }
-  if (credentials.change && !pool.clear_env) set_all(result, user_variables(credentials.user));
-  set_all(result, pool.env);
+  if (credentials.change && !pool.clear_env)
+    set_variables(result, user_variables(credentials.user));
+  set_variables(result, pool.env);
   return result;
 }
 

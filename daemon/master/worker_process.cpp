@@ -2,6 +2,7 @@
 #include "daemon/master/worker_process.h"
 
 #include "daemon/master/exit_text.h"
+#include "daemon/master/variables.h"
 #include "daemon/option_values.h"
 #include "daemon/text.h"
 
@@ -47,10 +48,6 @@ std::string python_of(const PoolSettings& pool) {
                 kLowestPython, " or later ", pool.places.text(is_venv ? "venv" : "python"));
 }
 
-std::string_view name_of(std::string_view variable) {
-  return variable.substr(0, variable.find('='));
-}
-
 bool is_pythons(std::string_view variable) {
   return variable.starts_with("PYTHON");
 }
@@ -59,14 +56,14 @@ bool is_pythons(std::string_view variable) {
 std::string python_variables(const PoolSettings& pool) {
   std::string text;
   const auto add = [&text](std::string_view variable, std::string_view where) {
-    text += concat(text.empty() ? "; it has " : ", ", name_of(variable), " ", where);
+    text += concat(text.empty() ? "; it has " : ", ", variable_name(variable), " ", where);
   };
   for (const std::string& variable : pool.env) {
     if (is_pythons(variable)) add(variable, pool.places.text("env"));
   }
   const auto is_set_anew = [&pool](std::string_view variable) {
     return std::ranges::any_of(pool.env, [variable](const std::string& given) {
-      return name_of(given) == name_of(variable);
+      return variable_name(given) == variable_name(variable);
     });
   };
   for (char** variable = environ; !pool.clear_env && *variable != nullptr; ++variable) {
