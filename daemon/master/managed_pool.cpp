@@ -154,19 +154,21 @@ std::optional<TimePoint> ManagedPool::next_due() const {
 }
 
 void ManagedPool::stop(TimePoint now) {
-  retry_due_.reset();
-  wanted_.reset();
-  looking_.reset();
+  forget_plans();
   close_sockets();
   workers_.stop(now);
 }
 
 void ManagedPool::kill_all() {
+  forget_plans();
+  workers_.kill_all();
+  templates_.kill_all();
+}
+
+void ManagedPool::forget_plans() {
   retry_due_.reset();
   wanted_.reset();
   looking_.reset();
-  workers_.kill_all();
-  templates_.kill_all();
 }
 
 // A change on its way is begun again when the new gateway is there.

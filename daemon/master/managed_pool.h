@@ -203,6 +203,8 @@ class ManagedPool {
   void bind_next(const PoolSettings& next, std::list<BoundSocket>& offers);
   void start_anew(Wanted wanted, TimePoint now);
   void drop_next();
+  // What waits, is looked at or tried again; not what is being started.
+  void forget_plans();
   bool is_change(const PoolConfig& config) const { return config.settings != settings(); }
   void tell_settings(pyhost::UniqueFd text, const PoolSettings& settings,
                      std::uint32_t generation) const;

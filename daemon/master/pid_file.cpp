@@ -105,7 +105,6 @@ PidFile::~PidFile() {
   if (published_ && content_of(path_) == std::to_string(::getpid())) ::unlink(path_.c_str());
 }
 
-// Why it could not; empty: it could.
 std::string PidFile::write_temporary() {
   const std::string temporary = concat(path_, ".", ::getpid());
   ::unlink(temporary.c_str());
@@ -131,13 +130,19 @@ void PidFile::prepare() {
 
 void PidFile::publish() {
   if (temporary_.empty()) return;
-  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) {
-    log_error(concat("cannot write pid file ", in_quotes(path_), ": ", reason(errno), " ", option_,
-                     ", continuing without it"));
+  const std::string why = put_in_place();
+  if (why.empty()) {
+    published_ = true;
     return;
   }
+  log_error(concat("cannot write pid file ", in_quotes(path_), ": ", why, " ", option_,
+                   ", continuing without it"));
+}
+
+std::string PidFile::put_in_place() {
+  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) return reason(errno);
   temporary_.clear();
-  published_ = true;
+  return {};
 }
 
 void PidFile::tend() {
@@ -155,10 +160,8 @@ void PidFile::tend() {
 
 void PidFile::write_again() {
   std::string why = write_temporary();
-  if (why.empty() && std::rename(temporary_.c_str(), path_.c_str()) != 0) why = reason(errno);
-  if (why.empty()) {
-    temporary_.clear();
-  } else {
+  if (why.empty()) why = put_in_place();
+  if (!why.empty()) {
     return tell_once(concat("pid file ", in_quotes(path_), " was removed: ", why, " ", option_,
                             "; trying to write it again"));
   }

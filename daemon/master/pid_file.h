@@ -31,7 +31,9 @@ class PidFile {
   bool is_published() const { return published_; }
 
  private:
+  // Both return why it could not be done; empty: it is.
   std::string write_temporary();
+  std::string put_in_place();
   void write_again();
   void tell_once(std::string text);
 

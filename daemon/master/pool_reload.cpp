@@ -310,8 +310,7 @@ std::list<BoundSocket> ManagedPool::give_up(const std::vector<Address>& addresse
 void ManagedPool::remove(TimePoint now) {
   removed_ = true;
   attempted_ = false;
-  wanted_.reset();
-  looking_.reset();
+  forget_plans();
   drop_next();
   close_sockets();
   tell(MessageType::remove_pool);

@@ -22,6 +22,15 @@ bool says(const std::string& text, const char* what) {
   return text.find(what) != std::string::npos;
 }
 
+// And one handed ahead to the same worker.
+void have_one_running(Fixture& stage) {
+  PlayedWorker& worker = stage.add_worker();
+  stage.front.request("/running");
+  stage.front.request("/ahead");
+  stage.dispatcher.run_turn();
+  REQUIRE(worker.take() == "/running");
+}
+
 }  // namespace
 
 TEST_CASE("dispatcher: what waits for a worker in vain is refused when the daemon stops",
@@ -85,11 +94,7 @@ TEST_CASE("dispatcher: a removed pool says so to what waits, and lets a worker f
           "[dispatcher]") {
   Fixture stage;
   CapturedLog log(LogLevel::info);
-  PlayedWorker& worker = stage.add_worker();
-  stage.front.request("/running");
-  stage.front.request("/ahead");
-  stage.dispatcher.run_turn();
-  REQUIRE(worker.take() == "/running");
+  have_one_running(stage);
   stage.dispatcher.leave();
   stage.dispatcher.run_turn();
   CHECK(stage.front.requests.size() == 2);
@@ -102,11 +107,7 @@ TEST_CASE("dispatcher: a removed pool says so to what waits, and lets a worker f
 TEST_CASE("dispatcher: what waits is refused when the pool is said not to start", "[dispatcher]") {
   Fixture stage;
   CapturedLog log(LogLevel::info);
-  PlayedWorker& worker = stage.add_worker();
-  stage.front.request("/running");
-  stage.front.request("/ahead");
-  stage.dispatcher.run_turn();
-  REQUIRE(worker.take() == "/running");
+  have_one_running(stage);
   stage.dispatcher.worker_exited(1);
   stage.dispatcher.run_turn();
   CHECK(stage.front.requests.size() == 1);

@@ -89,14 +89,18 @@ void await_look(const ManagedPool& pool) {
   REQUIRE(::poll(&entry, 1, 20'000) == 1);
 }
 
-TEST_CASE("an attempt at a start that lacks memory has failed for a reason") {
-  CapturedLog log(LogLevel::error);
-  Stage stage;
-  ManagedPool pool(stage.context(), stage.config(), 1);
+void fail_for_memory(Stage& stage, ManagedPool& pool) {
   stage.host.starved = true;
   pool.prepare();
   stage.host.starved = false;
   REQUIRE(pool.news() == ManagedPool::News::failed);
+}
+
+TEST_CASE("an attempt at a start that lacks memory has failed for a reason") {
+  CapturedLog log(LogLevel::error);
+  Stage stage;
+  ManagedPool pool(stage.context(), stage.config(), 1);
+  fail_for_memory(stage, pool);
   REQUIRE(pool.failure());
   CHECK(pool.failure()->status == ExitStatus::system);
   pool.retry_later(now());
@@ -108,10 +112,7 @@ TEST_CASE("a gateway that dies while an attempt is under way does not begin a se
   CapturedLog log(LogLevel::error);
   Stage stage;
   ManagedPool pool(stage.context(), stage.config(), 1);
-  stage.host.starved = true;
-  pool.prepare();
-  stage.host.starved = false;
-  REQUIRE(pool.news() == ManagedPool::News::failed);
+  fail_for_memory(stage, pool);
   pool.retry_later(now());
   pool.on_time(now() + 1s);
   await_look(pool);
